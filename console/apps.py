@@ -1,0 +1,30 @@
+"""The console app and its branded admin site."""
+
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
+
+
+class BrandedAdminConfig(AdminConfig):
+    """The admin site in the console's own dress."""
+
+    default_site = "console.administration.BrandedAdminSite"
+
+
+class ConsoleConfig(AppConfig):
+    """The shell that every page lives in."""
+
+    name = "console"
+    verbose_name = "Accounts and access"
+
+    def ready(self) -> None:
+        """Load the Celery application, so that tasks find it, and keep the reference data in place."""
+        from console import celery, checks, hooks, readiness, reference  # noqa: F401
+
+        post_migrate.connect(reference.ensure, sender=self)
+        hooks.register_health("database", readiness.database)
+        hooks.register_health("migrations", readiness.migrations)
+        hooks.register_health("worker", readiness.worker)
+        hooks.register_health("disk", readiness.disk)
+        hooks.register_metrics("console", readiness.metrics)
+        hooks.register_periodic("console-heartbeat", "console.tasks.heartbeat", every=15)

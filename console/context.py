@@ -1,0 +1,88 @@
+"""What every page of the shell shows: navigation, region menu, theme."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from console import hooks
+from console.access import allowed_here
+from console.middleware import REGION_COOKIE
+from console.models import Region
+
+THEMES = ("system", "light", "dark")
+THEME_COOKIE = "flowlog_theme"
+NAV_COOKIE = "flowlog_nav"
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Add the shell to the context; costs a query only when a template asks for the regions."""
+    theme = request.COOKIES.get(THEME_COOKIE, "system")
+    return {
+        "theme": theme if theme in THEMES else "system",
+        "nav_collapsed": request.COOKIES.get(NAV_COOKIE) == "collapsed",
+        "shell": Shell(request),
+    }
+
+
+class Shell:
+    """The parts of the shell that depend on the request, worked out when a template asks."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+
+    def sections(self) -> list[dict[str, Any]]:
+        """Return the left navigation: sections of items, of those that the user may see."""
+        region = self._region_id()
+        if region is None:
+            return []
+        sections: dict[str, list[dict[str, Any]]] = {}
+        for item in hooks.nav_items():
+            if item.action and not allowed_here(self.request, item.action):
+                continue
+            url = _region_url(item.url_name, region)
+            sections.setdefault(item.section, []).append({"label": item.label, "url": url})
+        self._mark_current([item for items in sections.values() for item in items])
+        return [{"label": label, "entries": items} for label, items in sections.items()]
+
+    def areas(self) -> list[dict[str, Any]]:
+        """Return the region menu: areas of regions, each with this page's address there."""
+        areas: dict[str, list[dict[str, Any]]] = {}
+        for region in Region.objects.all():
+            entry = {"region": region, "url": self._elsewhere(region.id)}
+            areas.setdefault(region.area, []).append(entry)
+        return [{"label": label, "regions": regions} for label, regions in areas.items()]
+
+    def _region_id(self) -> str | None:
+        region = getattr(self.request, "region", None)
+        if region is not None:
+            return region.id
+        if getattr(self.request, "account", None) is None:
+            return None
+        return last_region(self.request)
+
+    def _elsewhere(self, region_id: str) -> str:
+        """Return this page in another region; pages of a single thing have none there, so the home page."""
+        match = self.request.resolver_match
+        if match is not None and set(match.kwargs) == {"region_id"}:
+            return reverse(match.view_name, kwargs={"region_id": region_id})
+        return f"{reverse('console:home')}?region={region_id}"
+
+    def _mark_current(self, items: list[dict[str, Any]]) -> None:
+        here = [item for item in items if self.request.path.startswith(item["url"])]
+        if here:
+            max(here, key=lambda item: len(item["url"]))["current"] = True
+
+
+def last_region(request: HttpRequest) -> str | None:
+    """Return the region of the last visit, or the first there is; None in an installation without any."""
+    known = request.COOKIES.get(REGION_COOKIE)
+    ids = list(Region.objects.values_list("id", flat=True))
+    return known if known in ids else next(iter(ids), None)
+
+
+def _region_url(url_name: str, region_id: str) -> str:
+    try:
+        return reverse(url_name, kwargs={"region_id": region_id})
+    except NoReverseMatch:
+        return reverse(url_name)

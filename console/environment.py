@@ -1,0 +1,94 @@
+"""Read settings out of the environment: a name that is not set takes its default, a wrong value stops the start."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off", ""}
+ENGINES = {
+    "sqlite": "django.db.backends.sqlite3",
+    "postgres": "django.db.backends.postgresql",
+    "postgresql": "django.db.backends.postgresql",
+}
+
+
+def text(name: str, default: str = "") -> str:
+    """Return a setting as it is written, without surrounding space."""
+    return os.environ.get(name, default).strip()
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    """Return a yes-or-no setting; anything but 1/0, true/false, yes/no, on/off is refused."""
+    value = text(name, "1" if default else "0").lower()
+    if value in TRUE:
+        return True
+    if value in FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}")
+
+
+def number(name: str, default: int, *, least: int, most: int) -> int:
+    """Return a whole number between `least` and `most`, both included."""
+    value = text(name, str(default))
+    try:
+        result = int(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}") from None
+    if not least <= result <= most:
+        raise ImproperlyConfigured(f"{name} must be from {least} to {most}, not {result}")
+    return result
+
+
+def choice(name: str, default: str, allowed: set[str]) -> str:
+    """Return one of the allowed words, in upper case."""
+    value = text(name, default).upper()
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(sorted(allowed))}, not {value!r}")
+    return value
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """Return a comma-separated setting as a list without empty members."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def folder(name: str, default: Path) -> Path:
+    """Return an absolute path; nothing is created here."""
+    return Path(text(name) or default).expanduser().absolute()
+
+
+def database(name: str, default: str) -> dict[str, object]:
+    """Return Django's description of the database behind a URL: sqlite:///path or postgresql://user:password@host/name."""
+    url = text(name, default) or default
+    parts = urlsplit(url)
+    if parts.scheme not in ENGINES:
+        raise ImproperlyConfigured(
+            f"{name} must start with sqlite:/// or postgresql://, not {parts.scheme!r}"
+        )
+    if parts.scheme == "sqlite":
+        return {"ENGINE": ENGINES["sqlite"], "NAME": _sqlite_path(name, parts.path)}
+    return {
+        "ENGINE": ENGINES[parts.scheme],
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "OPTIONS": dict(parse_qsl(parts.query)),
+    }
+
+
+def _sqlite_path(name: str, path: str) -> str:
+    """Return the file of sqlite:///relative or sqlite:////absolute."""
+    if len(path) < 2:
+        raise ImproperlyConfigured(f"{name} names no file")
+    return unquote(path[1:])
+
+
+def unknown(environ: Mapping[str, str], names: set[str]) -> list[str]:
+    """Return the names that start like ours but that nothing reads: a typing mistake in a deployment."""
+    return sorted(name for name in environ if name.startswith("FLOWLOG_") and name not in names)

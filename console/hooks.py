@@ -1,0 +1,116 @@
+"""Where the apps tell the shell what they bring: navigation, health checks, periodic tasks, metrics.
+
+The shell knows no app by name; each calls these functions in its AppConfig.ready(). Registering the
+same name again replaces it, so ready() may run twice.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from celery.schedules import schedule
+
+if TYPE_CHECKING:
+    from console.models import Account
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """One line of the left navigation. `action` is the permission that shows it; empty shows it to everyone."""
+
+    section: str
+    label: str
+    url_name: str
+    order: int = 0
+    action: str = ""
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a health check found."""
+
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One sample of a metric, in the words of the Prometheus text format."""
+
+    name: str
+    value: float
+    help: str = ""
+    kind: str = "gauge"
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+HealthCheck = Callable[[], Health]
+MetricSource = Callable[[], Iterable[Metric]]
+DependentsSource = Callable[["Account"], Iterable[str]]
+
+_nav: dict[str, NavItem] = {}
+_health: dict[str, HealthCheck] = {}
+_metrics: dict[str, MetricSource] = {}
+_shutdown: dict[str, Callable[[], None]] = {}
+_dependents: dict[str, DependentsSource] = {}
+_schedule: dict[str, dict[str, object]] = {}
+
+
+def register_nav(item: NavItem) -> None:
+    """Add a line to the left navigation; its URL takes the region."""
+    _nav[item.url_name] = item
+
+
+def nav_items() -> list[NavItem]:
+    """Return the navigation in its order; a section stands where its first item does."""
+    return sorted(_nav.values(), key=lambda item: (item.order, item.label))
+
+
+def register_health(name: str, check: HealthCheck) -> None:
+    """Add a readiness check. It must be quick and may touch the database."""
+    _health[name] = check
+
+
+def health_checks() -> dict[str, HealthCheck]:
+    """Return the readiness checks by name."""
+    return dict(_health)
+
+
+def register_metrics(name: str, source: MetricSource) -> None:
+    """Add a source of metrics, asked at each scrape of /metrics."""
+    _metrics[name] = source
+
+
+def metric_sources() -> dict[str, MetricSource]:
+    """Return the sources of metrics by name."""
+    return dict(_metrics)
+
+
+def register_periodic(name: str, task: str, *, every: float) -> None:
+    """Have beat send the task of that name every so many seconds. The task must be safe to run twice."""
+    _schedule[name] = {"task": task, "schedule": schedule(every), "options": {"expires": every * 4}}
+
+
+def periodic_tasks() -> dict[str, dict[str, object]]:
+    """Return the schedule for beat."""
+    return dict(_schedule)
+
+
+def register_shutdown(name: str, action: Callable[[], None]) -> None:
+    """Add what `up` does when it stops: quick, and safe while tasks still run."""
+    _shutdown[name] = action
+
+
+def shutdown_actions() -> dict[str, Callable[[], None]]:
+    """Return what is to be done when `up` stops, by name."""
+    return dict(_shutdown)
+
+
+def register_dependents(name: str, source: DependentsSource) -> None:
+    """Add a source of what stops when an account revokes the authorization of delivery."""
+    _dependents[name] = source
+
+
+def dependents(account: "Account") -> list[str]:
+    """Return what stops when the account revokes delivery, in sentences."""
+    return [sentence for source in _dependents.values() for sentence in source(account)]

@@ -1,0 +1,65 @@
+"""What every request passes through: its record, its region and its account."""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+from console import measure
+from console.models import Region
+
+REGION_COOKIE = "flowlog_region"
+_YEAR = 365 * 24 * 3600
+log = logging.getLogger("console.request")
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class RequestRecord:
+    """Gives a request an identifier that errors show, and counts and times it for /metrics."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Handle one request."""
+        request.request_id = str(uuid.uuid4()).upper()  # type: ignore[attr-defined]
+        begun = time.perf_counter()
+        response = self.get_response(request)
+        seconds = time.perf_counter() - begun
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        match = request.resolver_match
+        measure.record_request(match.view_name if match else "", response.status_code, seconds)
+        log.debug("%s %s %d %.1f ms", request.method, request.path, response.status_code, seconds * 1000)
+        return response
+
+
+class RegionAndAccount:
+    """Sets `request.region` and `request.account`; an unknown region in the address is a 404."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Handle one request and remember the region for the next visit."""
+        request.region = None  # type: ignore[attr-defined]
+        request.account = getattr(request.user, "account", None)  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        region = request.region  # type: ignore[attr-defined]
+        if region is not None and request.COOKIES.get(REGION_COOKIE) != region.id:
+            response.set_cookie(REGION_COOKIE, region.id, max_age=_YEAR, samesite="Lax", httponly=True)
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], args: list[Any], kwargs: dict[str, Any]
+    ) -> None:
+        """Find the region that the address names."""
+        region_id = kwargs.get("region_id")
+        if region_id is None:
+            return
+        request.region = Region.objects.filter(id=region_id).first()  # type: ignore[attr-defined]
+        if request.region is None:  # type: ignore[attr-defined]
+            raise Http404(f"There is no region {region_id}.")

@@ -1,0 +1,148 @@
+"""Who may use the console: accounts, their RAM users with policies and roles, and the regions that exist."""
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+
+from console import policies
+
+DELIVERY_ROLE = "AliyunVPCLogArchiveRole"
+DELIVERY_POLICY = "AliyunVPCLogArchiveRolePolicy"
+
+
+class Region(models.Model):
+    """A place with its own network resources; flow logs and their Projects live in one region."""
+
+    id = models.CharField(max_length=40, primary_key=True)
+    name = models.CharField(max_length=80, unique=True)
+    area = models.CharField(max_length=40, help_text="The group it stands under in the region menu.")
+    order = models.PositiveSmallIntegerField(default=0)
+    flow_logs_available = models.BooleanField(default=True)
+    ipv6_available = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("order", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Account(models.Model):
+    """A customer: owns every resource, has one owner and any number of RAM users."""
+
+    id = models.CharField(max_length=16, primary_key=True)
+    name = models.CharField(max_length=80)
+    is_demo = models.BooleanField(default=False, help_text="Its data is made up and labelled so.")
+    flow_log_activated_at = models.DateTimeField(null=True, blank=True)
+    log_service_activated_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id__regex=r"^[0-9]{16}$"), name="account_id_is_16_digits"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.id})"
+
+
+class Policy(models.Model):
+    """What its holders may do: a RAM policy document. One without an account is a system policy."""
+
+    class Kind(models.TextChoices):
+        SYSTEM = "System"
+        CUSTOM = "Custom"
+
+    account = models.ForeignKey(
+        Account, on_delete=models.CASCADE, null=True, blank=True, related_name="policies"
+    )
+    name = models.CharField(max_length=128)
+    kind = models.CharField(max_length=6, choices=Kind.choices, default=Kind.CUSTOM)
+    description = models.CharField(max_length=256, blank=True)
+    document = models.JSONField()
+
+    class Meta:
+        verbose_name_plural = "policies"
+        ordering = ("kind", "name")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "name"], name="policy_name_once_in_account"),
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(account__isnull=True), name="system_policy_name_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="System", account__isnull=True) | Q(kind="Custom", account__isnull=False),
+                name="policy_is_system_or_of_an_account",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Refuse a document that could not be followed."""
+        try:
+            policies.parse(self.document)
+        except policies.PolicyError as error:
+            raise ValidationError({"document": str(error)}) from None
+
+
+class User(AbstractUser):
+    """A person: the owner of an account, or a RAM user of it with the policies attached to them."""
+
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, null=True, blank=True, related_name="users"
+    )
+    is_account_owner = models.BooleanField(default=False)
+    policies = models.ManyToManyField(Policy, blank=True, related_name="users")
+
+    class Meta:
+        ordering = ("username",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["account"], condition=Q(is_account_owner=True), name="account_has_one_owner"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_account_owner=False) | Q(account__isnull=False), name="owner_has_an_account"
+            ),
+        ]
+
+    @cached_property
+    def policy_documents(self) -> list[Any]:
+        """The documents of the attached policies, read once for this object."""
+        return list(self.policies.values_list("document", flat=True))
+
+
+class Role(models.Model):
+    """A role that a service assumes in an account. Without its policy it exists but may do nothing."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="roles")
+    name = models.CharField(max_length=64)
+    policy_name = models.CharField(max_length=128, blank=True, help_text="Empty when the policy is detached.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("account", "name")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "name"], name="role_name_once_in_account"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Heartbeat(models.Model):
+    """The last sign of life of a background role; readiness asks how old it is."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,82 @@
+"""The roles that one process can hold beside each other: web server, Celery worker, Celery beat."""
+
+import logging
+import socket
+import threading
+
+from celery import beat
+from django.conf import settings
+from waitress.server import create_server
+
+from console.celery import app
+from console.wsgi import application
+
+log = logging.getLogger(__name__)
+
+WEB_THREADS = 8
+WORKER_THREADS = 4  # tasks mostly wait for engine workers and the database
+
+
+class Web:
+    """The web server, on sockets that are bound already."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        options: dict[str, object] = {"sockets": [listener], "threads": WEB_THREADS, "ident": None}
+        if settings.FLOWLOG_SECURE:
+            # Only a proxy on this machine is believed about the scheme and the address of its clients.
+            options["trusted_proxy"] = "127.0.0.1"
+            options["trusted_proxy_count"] = 1
+            options["trusted_proxy_headers"] = {"x-forwarded-proto", "x-forwarded-for"}
+            options["clear_untrusted_proxy_headers"] = True
+        self._server = create_server(application, **options)
+        self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
+
+    def start(self) -> None:
+        """Answer requests from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more requests and let those that run finish for a second."""
+        self._server.close()
+        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
+
+
+class Worker:
+    """A Celery worker with a pool of threads."""
+
+    def __init__(self) -> None:
+        self._worker = app.Worker(
+            pool="threads",
+            concurrency=WORKER_THREADS,
+            quiet=True,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
+        self._thread = threading.Thread(target=self._worker.start, name="worker", daemon=True)
+
+    def start(self) -> None:
+        """Take tasks from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more tasks and wait for those that run."""
+        self._worker.stop()
+        self._thread.join()
+
+
+class Beat:
+    """The clock that sends periodic tasks."""
+
+    def __init__(self) -> None:
+        self._service = beat.Service(app, scheduler_cls="celery.beat:Scheduler")
+        self._thread = threading.Thread(target=self._service.start, name="beat", daemon=True)
+
+    def start(self) -> None:
+        """Send tasks from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._service.stop()
+        self._thread.join(1)

@@ -1,0 +1,117 @@
+"""What every template of the console writes the same way: bytes, counts, times, states, identifiers, icons."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+from django.core.paginator import Page
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince, timeuntil
+
+from console.htmx import is_fragment
+
+register = template.Library()
+
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+DOTS = {"success", "error", "warning", "info", "pending", "off"}
+NOTHING = "-"
+
+
+@register.filter
+def bytesize(value: float | None) -> str:
+    """Return a number of bytes as people read it: 1536 is 1.5 KiB."""
+    if value is None:
+        return NOTHING
+    size = float(value)
+    for unit in UNITS[:-1]:
+        if abs(size) < 1024:
+            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
+        size /= 1024
+    return f"{size:,.1f} {UNITS[-1]}"
+
+
+@register.filter
+def count(value: float | None) -> str:
+    """Return a number with its thousands apart."""
+    return NOTHING if value is None else f"{int(value):,}"
+
+
+@register.simple_tag
+def when(moment: datetime | float | None) -> SafeString | str:
+    """Return a time as how long ago it was, with the exact UTC time as its title. Numbers are Unix seconds."""
+    if moment is None:
+        return NOTHING
+    if not isinstance(moment, datetime):
+        moment = datetime.fromtimestamp(moment, UTC)
+    exact = moment.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>',
+        exact.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        exact.strftime("%Y-%m-%d %H:%M:%S"),
+        _relative(exact),
+    )
+
+
+@register.simple_tag
+def status_dot(kind: str, label: object) -> SafeString:
+    """Return a state as a dot and its name; kinds are success, error, warning, info, pending and off."""
+    return format_html('<span class="status status-{}">{}</span>', kind if kind in DOTS else "off", label)
+
+
+@register.filter
+def copyable(value: object) -> SafeString:
+    """Return an identifier with a button that copies it."""
+    return format_html(
+        '<span class="copyable"><span class="identifier">{0}</span>'
+        '<button type="button" class="copy" data-copy="{0}" aria-label="Copy {0}">{1}</button></span>',
+        value,
+        icon("copy"),
+    )
+
+
+@register.filter
+def panel_base(request: Any) -> str:
+    """Return the template that a panel extends: a dialog when htmx fetches it, a page of its own otherwise."""
+    return "console/panel_dialog.html" if is_fragment(request) else "console/panel_page.html"
+
+
+@register.filter
+def page_numbers(page: Page[Any]) -> Iterator[int | str]:
+    """Return the page numbers to offer, with an ellipsis where some are left out."""
+    return page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)
+
+
+@register.filter
+def split_words(value: str) -> list[str]:
+    """Return the members of a comma-separated list."""
+    return [word.strip() for word in value.split(",")]
+
+
+@register.filter
+def get_item(mapping: Mapping[Any, Any] | None, key: object) -> Any:
+    """Return a member of a mapping, or nothing."""
+    return mapping.get(key) if mapping else None
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Return one of the icons of static/console/icons.svg; what it stands for is said in words beside it."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        static("console/icons.svg"),
+        name,
+    )
+
+
+def _relative(moment: datetime) -> str:
+    now = timezone.now()
+    seconds = (now - moment).total_seconds()
+    if abs(seconds) < 60:
+        return "just now" if seconds >= 0 else "in less than a minute"
+    if seconds > 0:
+        return f"{timesince(moment, now, depth=1)} ago"
+    return f"in {timeuntil(moment, now, depth=1)}"

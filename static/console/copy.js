@@ -1,0 +1,31 @@
+// Buttons with data-copy put their text on the clipboard and say so for a moment.
+"use strict";
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (!button) return;
+  await copyText(button.dataset.copy);
+  const name = button.getAttribute("aria-label");
+  const use = button.querySelector("use");
+  const drawn = use.getAttribute("href");
+  button.classList.add("is-copied");
+  button.setAttribute("aria-label", "Copied");
+  use.setAttribute("href", drawn.replace(/#.*/, "#check"));
+  setTimeout(() => {
+    button.classList.remove("is-copied");
+    button.setAttribute("aria-label", name);
+    use.setAttribute("href", drawn);
+  }, 1500);
+});
+
+async function copyText(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  // Pages that come over plain http from another machine have no clipboard interface.
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.readOnly = true;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}

@@ -1,0 +1,144 @@
+"""The cast and the tools of all tests.
+
+The cast: the owner of an account that has passed every gate and has no demo data, a RAM user of it who may
+only read, and the owner of another account.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from console import services
+from console.models import DELIVERY_POLICY, DELIVERY_ROLE, Account, Policy, Region, Role, User
+from console.reference import LOG_READ_ONLY, VPC_READ_ONLY
+from tests.browsing import CHROMIUM_OPTIONS, Visitor
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+    from pytest_django.live_server_helper import LiveServer
+
+# Playwright's synchronous interface runs an event loop, which Django would refuse to work beside.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --long."""
+    parser.addoption("--long", action="store_true", help="also run the tests that take long")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long tests out unless asked for."""
+    if not config.getoption("--long"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="long; run with --long"))
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    """An account that has passed every gate."""
+    now = timezone.now()
+    account = Account.objects.create(
+        id="1000000000000042", name="Alpha", flow_log_activated_at=now, log_service_activated_at=now
+    )
+    Role.objects.create(account=account, name=DELIVERY_ROLE, policy_name=DELIVERY_POLICY)
+    return account
+
+
+@pytest.fixture
+def owner(account: Account) -> User:
+    """The owner of the account."""
+    return User.objects.create_user("alice", password="correct horse", account=account, is_account_owner=True)
+
+
+@pytest.fixture
+def reader(account: Account) -> User:
+    """A RAM user of the account who may read and nothing else."""
+    user = User.objects.create_user("bob", password="correct horse", account=account)
+    user.policies.set(Policy.objects.filter(account=None, name__in=[VPC_READ_ONLY, LOG_READ_ONLY]))
+    return user
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    """The owner of another account, which has passed no gate."""
+    user, _ = services.ensure_owner("mallory", "1000000000000099", "Omega")
+    return user
+
+
+@pytest.fixture
+def region(db: None) -> Region:
+    """The region most tests are in."""
+    return Region.objects.get(id="cn-hangzhou")
+
+
+def find_tool(name: str) -> str:
+    """Return the path of an external program; skip the test without it, or fail where tools are required."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+    if found is None:
+        reason = f"{name} is not installed"
+        if os.environ.get("FLOWLOG_REQUIRE_TOOLS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """The function that finds an external program by its name."""
+    return find_tool
+
+
+@pytest.fixture
+def home(tmp_path: Path, settings: object) -> Path:
+    """A folder of its own for what this test stores."""
+    for name, folder in (("FLOWLOG_HOME", ""), ("FLOWLOG_STORE", "store"), ("FLOWLOG_SPOOL", "spool")):
+        path = tmp_path / "home" / folder
+        path.mkdir(parents=True, exist_ok=True)
+        setattr(settings, name, path)
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """Chromium as the system has it; no browser is downloaded."""
+    executable = find_tool("chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(
+    browser: "Browser", transactional_db: None, live_server: "LiveServer"
+) -> Iterator[Callable[..., Visitor]]:
+    """Open browsers on the live server as a user; at the end none may have seen anything wrong.
+
+    `visit(user, width=390, theme="dark")` returns a Visitor, which has the page and `go(path)`.
+    """
+    visitors: list[Visitor] = []
+
+    def open_for(
+        user: User | None = None, *, width: int = 1440, theme: str = "light", scripts: bool = True
+    ) -> Visitor:
+        visitor = Visitor(browser, live_server.url, width=width, theme=theme, scripts=scripts)
+        visitors.append(visitor)
+        if user is not None:
+            client = Client()
+            client.force_login(user)
+            visitor.take_session(client.cookies["flowlog_session"].value)
+        return visitor
+
+    yield open_for
+    for visitor in visitors:
+        visitor.close()
+    assert [problem for visitor in visitors for problem in visitor.problems] == []

@@ -1,0 +1,158 @@
+"""What every page has: headers, navigation, regions, static files, error pages."""
+
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+from django.urls import path
+
+from console import hooks, reference, urls
+from console.context import Shell
+from console.hooks import NavItem
+from console.models import Policy, Region, User
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """A view with a fault."""
+    raise RuntimeError("secret detail")
+
+
+def plain(request: HttpRequest, region_id: str) -> HttpResponse:
+    """A view below a region."""
+    return HttpResponse(request.region.name)  # type: ignore[attr-defined]
+
+
+handler400, handler403, handler404, handler500 = (
+    urls.handler400,
+    urls.handler403,
+    urls.handler404,
+    urls.handler500,
+)
+urlpatterns = [
+    path("broken/", broken),
+    path("<region:region_id>/plain/", plain, name="plain"),
+    *urls.urlpatterns,
+]
+
+
+def test_security_headers(client: Client, db: None) -> None:
+    response = client.get("/login/")
+    policy = response["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "default-src 'self'" in policy
+    assert "unsafe-inline" not in policy.replace("style-src-attr 'unsafe-inline'", "")
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Referrer-Policy"] == "same-origin"
+    assert response["X-Request-Id"]
+
+
+def test_admin_alone_may_have_style_elements(client: Client, db: None) -> None:
+    response = client.get("/admin/login/")
+    assert "style-src-elem 'self' 'unsafe-inline'" in response["Content-Security-Policy"]
+    assert "script-src 'self';" in response["Content-Security-Policy"] + ";"
+
+
+@pytest.mark.urls(__name__)
+def test_region_is_that_of_the_address_and_is_remembered(client: Client, owner: User) -> None:
+    client.force_login(owner)
+    response = client.get("/cn-beijing/plain/")
+    assert response.content.decode() == "China (Beijing)"
+    assert response.cookies["flowlog_region"].value == "cn-beijing"
+    assert "flowlog_region" not in client.get("/cn-beijing/plain/").cookies
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize("region", ["cn-nowhere", "xx-hangzhou", "cn-hangzhou--"])
+def test_unknown_region_is_not_found(client: Client, owner: User, region: str) -> None:
+    client.force_login(owner)
+    assert client.get(f"/{region}/plain/").status_code == 404
+
+
+@pytest.mark.urls(__name__)
+def test_error_page_tells_the_request_but_not_the_fault(client: Client, db: None) -> None:
+    client.raise_request_exception = False
+    response = client.get("/broken/")
+    page = response.content.decode()
+    assert response.status_code == 500
+    assert response["X-Request-Id"] in page
+    assert "secret detail" not in page
+
+
+def test_not_found_page_is_in_the_shell(client: Client, owner: User) -> None:
+    client.force_login(owner)
+    response = client.get("/nothing/here/")
+    assert response.status_code == 404
+    assert "There is no such page" in response.content.decode()
+    assert "alice" in response.content.decode()
+
+
+def test_foreign_host_is_a_bad_request(client: Client, db: None) -> None:
+    assert client.get("/login/", headers={"host": "example.com"}).status_code == 400
+
+
+def shell_of(user: User, region: Region) -> Shell:
+    request: Any = RequestFactory().get("/authorize/")
+    request.user, request.region, request.account = user, region, user.account
+    request.resolver_match = None
+    return Shell(request)
+
+
+def test_navigation_shows_what_the_user_may_see(
+    owner: User, reader: User, region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [
+        NavItem("Network", "Change", "console:password", 2, "vpc:CreateFlowLog"),
+        NavItem("Network", "Authorization", "console:authorize", 1, "vpc:DescribeFlowLogs"),
+    ]
+    monkeypatch.setattr(hooks, "_nav", {item.url_name: item for item in items})
+    [section] = shell_of(owner, region).sections()
+    assert [entry["label"] for entry in section["entries"]] == ["Authorization", "Change"]
+    assert section["entries"][0]["current"]
+    [section] = shell_of(reader, region).sections()
+    assert [entry["label"] for entry in section["entries"]] == ["Authorization"]
+
+
+def test_region_menu_is_grouped_by_area(owner: User, region: Region) -> None:
+    areas = {area["label"]: area["regions"] for area in shell_of(owner, region).areas()}
+    assert set(areas) == {"China", "Asia Pacific", "Europe & Americas", "Middle East"}
+    assert areas["Middle East"][0]["url"] == "/?region=me-east-1"
+
+
+def test_home_leads_to_the_asked_or_the_last_region(client: Client, owner: User) -> None:
+    client.force_login(owner)
+    assert client.get("/?region=eu-west-1")["Location"].startswith("/eu-west-1/")
+    client.cookies["flowlog_region"] = "us-east-1"
+    assert client.get("/")["Location"].startswith("/us-east-1/")
+    client.cookies["flowlog_region"] = "gone"
+    assert client.get("/")["Location"].startswith("/cn-hangzhou/")
+
+
+def test_reference_data_is_added_once_and_changes_are_kept(db: None) -> None:
+    Region.objects.filter(id="cn-hangzhou").update(flow_logs_available=False)
+    reference.ensure()
+    assert Region.objects.count() == len(reference.REGIONS)
+    assert not Region.objects.get(id="cn-hangzhou").flow_logs_available
+    assert Policy.objects.filter(account=None).count() == len(reference.SYSTEM_POLICIES)
+
+
+def test_static_files_carry_a_version_and_are_kept(client: Client, db: None) -> None:
+    url = staticfiles_storage.url("console/base.css")
+    response = client.get(url)
+    assert "?v=" in url
+    assert response.status_code == 200
+    assert "max-age=31536000" in response["Cache-Control"]
+
+
+def test_chart_library_is_served_out_of_its_package(client: Client, db: None) -> None:
+    assert client.get(staticfiles_storage.url("plotly/plotly.min.js")).status_code == 200
+
+
+def test_a_page_costs_a_fixed_number_of_queries(
+    client: Client, owner: User, django_assert_num_queries: Any
+) -> None:
+    client.force_login(owner)
+    with django_assert_num_queries(6):
+        client.get("/authorize/done/")

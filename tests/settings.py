@@ -1,0 +1,19 @@
+"""The settings of a test run: the real ones, in a folder of their own that goes away, with a cheap password hash."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_home = tempfile.mkdtemp(prefix="flowlog-test-")
+atexit.register(shutil.rmtree, _home, ignore_errors=True)
+for _name in [
+    name for name in os.environ if name.startswith("FLOWLOG_") or name in ("REDIS_URL", "DATABASE_URL")
+]:
+    if _name != "FLOWLOG_REQUIRE_TOOLS":
+        del os.environ[_name]
+os.environ["FLOWLOG_HOME"] = _home
+
+from console.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
