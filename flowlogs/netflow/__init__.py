@@ -1,0 +1,27 @@
+"""NetFlow v5, v9 (RFC 3954) and IPFIX (RFC 7011) datagrams as columns of flows.
+
+Pure: values in, values out; no clock, no input or output, no Django.
+"""
+
+from .decoder import Decoded, decode
+from .flows import COLUMNS, UNKNOWN_DIRECTION, UNKNOWN_PROTOCOL, Flows, blank_flows, concatenate
+from .model import Counters, Datagram, Loss, Reason, StreamKey, Unit
+from .sessions import Sessions
+
+__all__ = [
+    "COLUMNS",
+    "UNKNOWN_DIRECTION",
+    "UNKNOWN_PROTOCOL",
+    "Counters",
+    "Datagram",
+    "Decoded",
+    "Flows",
+    "Loss",
+    "Reason",
+    "Sessions",
+    "StreamKey",
+    "Unit",
+    "blank_flows",
+    "concatenate",
+    "decode",
+]

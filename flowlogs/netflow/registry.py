@@ -1,0 +1,276 @@
+"""The exporters of a batch: their state while it is decoded, within limits that no sender can stretch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from .groups import Group
+from .model import Counters, Loss, Reason, StreamKey, Unit
+from .options import Options
+from .sequence import Missing
+from .sessions import (
+    ITEM_OVERHEAD,
+    Sessions,
+    SessionState,
+    SharedSequence,
+    StreamId,
+    StreamState,
+    WaitingSet,
+    stream_key,
+)
+from .templates import FIRST_TEMPLATE_ID, V9, Template
+
+MOST_TEMPLATES: Final = 1000
+"""Templates of one transport session."""
+
+MOST_WAITING_BYTES: Final = 1 << 20
+"""Data of one stream that waits for templates."""
+
+WAITING_NS: Final = 60_000_000_000
+MOST_STREAMS: Final = 8192
+MOST_HELD_BYTES: Final = 32 << 20
+"""All templates, options and waiting data together."""
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """A stream that sends in this batch. ``index`` is its place among the streams of the batch.
+
+    ``number`` is that of its state, which is another one when the stream was forgotten and came again. ``view`` is
+    made from the options ``viewed``. ``given_up`` is the last datagram that counts as lost.
+    """
+
+    id: StreamId
+    index: int
+    number: int
+    state: StreamState
+    session: SessionState
+    counters: Counters
+    view: int = 0
+    viewed: Options | None = None
+    groups: dict[int, Group] = field(default_factory=dict)
+    waiting_bytes: int = 0
+    given_up: int = 0
+    is_forgotten: bool = False
+
+    @property
+    def shared(self) -> SharedSequence | None:
+        """What is known of the numbering of all domains of its session together; None when there is one domain."""
+        return self.session.shared.get(self.id[3])
+
+
+class Registry:
+    """Finds streams by their id and keeps what is held for them within limits."""
+
+    def __init__(self, before: Sessions) -> None:
+        self.clock_ns = before.clock_ns
+        self.serial = before.serial
+        self.streams: list[Stream] = []
+        self.keys: list[StreamKey] = []
+        self.counters: list[Counters] = []
+        self.losses: list[Loss] = []
+        self._states = dict(before.streams)
+        self._sessions = dict(before.sessions)
+        self._active: dict[StreamId, Stream] = {}
+        self._own_sessions: set[tuple[bytes, int]] = set()
+        self._indexes: dict[StreamId, int] = {}
+        held = sum(state.size for state in self._states.values())
+        self._held = held + sum(session.size for session in self._sessions.values())
+
+    def stream(self, stream_id: StreamId) -> Stream:
+        """Return the stream of a datagram that is being read."""
+        found = self._active.get(stream_id)
+        if found is None:
+            found = self._activate(stream_id)
+        self.serial += 1
+        found.state.seen = self.serial
+        return found
+
+    def index(self, stream_id: StreamId) -> int:
+        """Return the place of a stream among those of the batch, whether or not anything is kept of it."""
+        index = self._indexes.get(stream_id)
+        if index is None:
+            index = self._indexes[stream_id] = len(self.keys)
+            self.keys.append(stream_key(stream_id))
+            self.counters.append(Counters())
+        return index
+
+    def after(self) -> Sessions:
+        """Return the state to go on from."""
+        return Sessions(self._states, self._sessions, self.clock_ns, self.serial)
+
+    def store_template(self, stream: Stream, template_id: int, template: Template) -> bool:
+        """Keep a template in place of any other of its id; tell whether it is a new one.
+
+        Where a session has too many, the one announced longest ago gives way.
+        """
+        templates = stream.state.templates
+        if templates.get(template_id) is template:
+            templates[template_id] = templates.pop(template_id)
+            return False
+        self.drop_template(stream, template_id)
+        if stream.session.templates >= MOST_TEMPLATES:
+            if not templates:
+                stream.counters.rejected_templates += 1
+                return False
+            self.drop_template(stream, next(iter(templates)))
+            stream.counters.evicted_templates += 1
+        templates[template_id] = template
+        stream.session.templates += 1
+        stream.counters.templates += 1
+        self._hold(len(template.raw) + ITEM_OVERHEAD)
+        return True
+
+    def drop_template(self, stream: Stream, template_id: int) -> bool:
+        """Forget a template; tell whether there was one."""
+        template = stream.state.templates.pop(template_id, None)
+        stream.groups.pop(template_id, None)
+        if template is None:
+            return False
+        stream.session.templates -= 1
+        self._held -= len(template.raw) + ITEM_OVERHEAD
+        return True
+
+    def withdraw(self, stream: Stream, template_id: int, is_options: bool) -> None:
+        """Forget a template that its exporter takes back, or all of a kind (RFC 7011 section 8.1)."""
+        chosen = [template_id]
+        if template_id < FIRST_TEMPLATE_ID:
+            templates = stream.state.templates.items()
+            chosen = [number for number, template in templates if template.is_options == is_options]
+        stream.counters.withdrawn_templates += sum(self.drop_template(stream, number) for number in chosen)
+
+    def wait(self, stream: Stream, waiting: WaitingSet) -> None:
+        """Put a set aside until its template comes, or give it up when too much waits already."""
+        if stream.waiting_bytes + waiting.size > MOST_WAITING_BYTES:
+            self._give_up(stream, [waiting])
+            return
+        stream.counters.waiting += 1
+        self._keep(stream, waiting.template_id, [waiting])
+
+    def take_waiting(self, stream: Stream, template_id: int) -> list[WaitingSet]:
+        """Return the sets that waited for a template no longer than they may; none waits for it any more."""
+        sets = self._release(stream, template_id)
+        since_ns = self.clock_ns - WAITING_NS
+        self._give_up(stream, [each for each in sets if each.since_ns < since_ns])
+        return [each for each in sets if each.since_ns >= since_ns]
+
+    def tell_options(self, stream: Stream, options: Options) -> None:
+        """Keep what an exporter told of itself."""
+        before = stream.session.size
+        stream.session.options = options
+        self._hold(stream.session.size - before)
+
+    def expire(self) -> None:
+        """Give up the sets that have waited too long."""
+        since_ns = self.clock_ns - WAITING_NS
+        for stream_id, state in list(self._states.items()):
+            # the sets of a template are in the order of their receipt
+            late = [template_id for template_id, sets in state.waiting.items() if sets[0].since_ns < since_ns]
+            if late:
+                stream = self._active.get(stream_id) or self._activate(stream_id)
+                for template_id in late:
+                    self._keep(stream, template_id, self.take_waiting(stream, template_id))
+
+    def with_gaps(self) -> list[Stream]:
+        """Return the streams that have a sequence gap which nothing will fill any more."""
+        states = self._states.items()
+        due = [stream_id for stream_id, state in states if state.tracker.is_due(self.clock_ns)]
+        return [self._active.get(stream_id) or self._activate(stream_id) for stream_id in due]
+
+    def shared_with_gaps(self) -> list[tuple[StreamId, SharedSequence]]:
+        """Return the shared sequences that have such a gap, with the stream that was heard last."""
+        found = []
+        for session_id, session in list(self._sessions.items()):
+            for version, shared in session.shared.items():
+                if shared.tracker.is_due(self.clock_ns):
+                    stream_id = (*session_id, shared.domain, version)
+                    found.append((stream_id, self._own_session(stream_id, is_new=False).shared[version]))
+        return found
+
+    def lose(self, index: int, count: int, unit: Unit, received_ns: int, reason: Reason) -> None:
+        """Note a loss of the stream at ``index``."""
+        self.losses.append(Loss(self.keys[index], count, unit, received_ns, reason))
+
+    def miss(self, stream_id: StreamId, missing: list[Missing]) -> None:
+        """Note what the sequence of a stream shows to be lost: v9 counts datagrams, all others flows."""
+        unit: Unit = "datagrams" if stream_id[3] == V9 else "flows"
+        for count, received_ns in missing:
+            self.lose(self.index(stream_id), count, unit, received_ns, Reason.SEQUENCE)
+
+    def _activate(self, stream_id: StreamId) -> Stream:
+        state = self._states.get(stream_id)
+        if state is None and len(self._states) >= MOST_STREAMS:
+            self._forget_oldest()
+        session = self._own_session(stream_id, is_new=state is None)
+        self._states[stream_id] = state = state.copy() if state else StreamState()
+        index = self.index(stream_id)
+        stream = Stream(stream_id, index, len(self.streams), state, session, self.counters[index])
+        stream.waiting_bytes = state.waiting_size
+        self._active[stream_id] = stream
+        self.streams.append(stream)
+        return stream
+
+    def _own_session(self, stream_id: StreamId, *, is_new: bool) -> SessionState:
+        """Return the session of a stream, as one that this batch may change."""
+        session_id, version = stream_id[:2], stream_id[3]
+        session = self._sessions.get(session_id) or SessionState()
+        if session_id not in self._own_sessions:
+            session = self._sessions[session_id] = session.copy()
+            self._own_sessions.add(session_id)
+        if is_new:
+            session.streams[version] = session.streams.get(version, 0) + 1
+            if session.streams[version] == 2 and version not in session.shared:
+                session.shared[version] = SharedSequence(since=self.serial)
+        return session
+
+    def _hold(self, size: int) -> None:
+        self._held += size
+        if self._held > MOST_HELD_BYTES:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        """Forget the quarter of the streams that have been silent longest."""
+        oldest = sorted(self._states, key=lambda stream_id: self._states[stream_id].seen)
+        for stream_id in oldest[: max(len(oldest) // 4, 1)]:
+            self._forget(stream_id)
+
+    def _forget(self, stream_id: StreamId) -> None:
+        state = self._states[stream_id]
+        if state.waiting or state.tracker.gaps or stream_id in self._active:
+            stream = self._active.get(stream_id) or self._activate(stream_id)
+            for template_id in list(stream.state.waiting):
+                self._give_up(stream, self._release(stream, template_id))
+            stream.is_forgotten = True
+            del self._active[stream_id]
+        state = self._states.pop(stream_id)
+        self._held -= state.size
+        session = self._own_session(stream_id, is_new=False)
+        session.templates -= len(state.templates)
+        session.streams[stream_id[3]] -= 1
+        if not any(session.streams.values()):
+            self._held -= session.size
+            del self._sessions[stream_id[:2]]
+            self._own_sessions.discard(stream_id[:2])
+
+    def _keep(self, stream: Stream, template_id: int, sets: list[WaitingSet]) -> None:
+        if sets:
+            size = sum(each.size for each in sets)
+            stream.state.waiting.setdefault(template_id, []).extend(sets)
+            stream.waiting_bytes += size
+            self._hold(size)
+
+    def _release(self, stream: Stream, template_id: int) -> list[WaitingSet]:
+        sets = stream.state.waiting.pop(template_id, [])
+        size = sum(each.size for each in sets)
+        stream.waiting_bytes -= size
+        self._held -= size
+        return sets
+
+    def _give_up(self, stream: Stream, sets: list[WaitingSet]) -> None:
+        """Count sets whose template did not come, and the datagrams that they were in, as lost."""
+        stream.counters.unknown_template += len(sets)
+        for each in sets:
+            if each.datagram != stream.given_up:
+                stream.given_up = each.datagram
+                self.lose(stream.index, 1, "datagrams", each.received_ns, Reason.NO_TEMPLATE)
