@@ -1,0 +1,129 @@
+"""The decode step inside an engine worker: sealed segments → one durable file of samples.
+
+No Django. Everything it is told comes as arguments, everything it learned goes back as values; the caller
+puts both into one transaction and only then discards the segments.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from . import spool
+from .attribute import Attributed, Stray, StreamCount, WindowCount, attribute
+from .inventory_tables import Inventory, compile_inventory
+from .netflow import Counters, Datagram, Loss, Sessions, StreamKey, decode
+from .store.engine import SAMPLE_FORMAT, connect, literal
+from .store.files import durable
+
+BATCH_DATAGRAMS = 40_000
+
+
+@dataclass
+class Decoding:
+    """What one decode step made; lists run in step with ``streams`` where they speak of a stream's number."""
+
+    sessions: dict[str, Any]
+    path: str = ""
+    rows: int = 0
+    size: int = 0
+    corrupt_frames: int = 0
+    received_ms: int = 0
+    batches: list[Batch] = field(default_factory=list)
+
+
+@dataclass
+class Batch:
+    """The counts of one batch: decoded under one inventory version."""
+
+    streams: list[StreamKey]
+    counters: dict[StreamKey, Counters]
+    losses: list[Loss]
+    counts: list[StreamCount]
+    windows: list[WindowCount]
+    strays: list[Stray]
+
+
+def run(
+    segments: Sequence[str],
+    sessions: dict[str, Any],
+    inventories: Sequence[tuple[int, str]],
+    sample_path: str,
+) -> Decoding:
+    """Decode and attribute segments in order, and write their samples.
+
+    ``inventories`` are pairs of Unix ms and path, oldest first: the version in force at receipt counts.
+    Raises ``OSError`` where a file cannot be read or written.
+    """
+    state = Sessions.from_json(sessions) if sessions else Sessions()
+    result = Decoding(sessions=sessions)
+    found: list[Attributed] = []
+    for datagrams, inventory in _batches(segments, inventories, result):
+        decoded = decode(datagrams, state)
+        state = decoded.sessions
+        attributed = attribute(decoded.flows, decoded.streams, inventory)
+        result.batches.append(
+            Batch(
+                decoded.streams,
+                decoded.counters,
+                decoded.losses,
+                attributed.streams,
+                attributed.windows,
+                attributed.strays,
+            )
+        )
+        if len(attributed.samples["eni"]):
+            found.append(attributed)
+    result.sessions = state.to_json()
+    if found:
+        result.path = sample_path
+        result.rows = sum(len(attributed.samples["eni"]) for attributed in found)
+        result.size = write_samples([attributed.samples for attributed in found], Path(sample_path))
+    return result
+
+
+def _batches(
+    segments: Sequence[str], inventories: Sequence[tuple[int, str]], result: Decoding
+) -> Sequence[tuple[list[Datagram], Inventory]]:
+    """Return runs of datagrams that share an inventory version, in the order of receipt, of bounded size."""
+    since = [instant for instant, _ in inventories]
+    batches: list[tuple[list[Datagram], Inventory]] = []
+    current: list[Datagram] = []
+    version = 0
+    for path in segments:
+        segment = spool.read(Path(path))
+        result.corrupt_frames += segment.corrupt_frames
+        for datagram in segment.datagrams:
+            in_force = max(bisect_right(since, datagram[0] // 1_000_000) - 1, 0) if len(since) > 1 else 0
+            if current and (in_force != version or len(current) >= BATCH_DATAGRAMS):
+                batches.append((current, _inventory(inventories[version][1])))
+                current = []
+            version = in_force
+            current.append(Datagram(*datagram))
+        if segment.datagrams:
+            result.received_ms = segment.datagrams[-1][0] // 1_000_000
+    if current:
+        batches.append((current, _inventory(inventories[version][1])))
+    return batches
+
+
+@lru_cache(maxsize=4)
+def _inventory(path: str) -> Inventory:
+    return compile_inventory(json.loads(zlib.decompress(Path(path).read_bytes())))
+
+
+def write_samples(samples: Sequence[dict[str, Any]], path: Path) -> int:
+    """Write batches of sample columns as one durable Parquet file and return its size in bytes."""
+    with durable(path) as temporary, connect(threads=1) as connection:
+        names = [f"batch{number}" for number in range(len(samples))]
+        for name, columns in zip(names, samples, strict=True):
+            connection.register(name, columns)
+        union = " UNION ALL ".join(f"SELECT * FROM {name}" for name in names)
+        connection.execute(f"COPY ({union}) TO {literal(str(temporary))} ({SAMPLE_FORMAT})")
+    return path.stat().st_size

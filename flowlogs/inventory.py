@@ -1,0 +1,222 @@
+"""The inventory that attribution works under: versions with dates, written when the network changes."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import defaultdict
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from django.db import transaction
+from django.db.models.signals import m2m_changed, post_delete, post_save
+from django.utils import timezone
+
+from .models import (
+    Exporter,
+    ExporterBinding,
+    Gateway,
+    Instance,
+    IntervalChange,
+    InventoryVersion,
+    NetworkAcl,
+    NetworkAclRule,
+    NetworkInterface,
+    NetworkInterfaceAddress,
+    RouteEntry,
+    SecurityGroup,
+    SecurityGroupRule,
+    Vpc,
+    VpcCidrBlock,
+    VSwitch,
+)
+
+KEPT_CHANGES = 4
+INVENTORY_MODELS = (
+    Exporter, ExporterBinding, Gateway, Instance, IntervalChange, NetworkAcl, NetworkAclRule, NetworkInterface,
+    NetworkInterfaceAddress, RouteEntry, SecurityGroup, SecurityGroupRule, Vpc, VpcCidrBlock, VSwitch,
+)  # fmt: skip
+
+
+def connect_signals() -> None:
+    """Write a new version whenever something that attribution needs changes."""
+    for model in INVENTORY_MODELS:
+        post_save.connect(_on_change, sender=model, dispatch_uid=f"inventory-save-{model.__name__}")
+        post_delete.connect(_on_change, sender=model, dispatch_uid=f"inventory-delete-{model.__name__}")
+    through = NetworkInterface.security_groups.through
+    m2m_changed.connect(_on_change, sender=through, dispatch_uid="inventory-security-groups")
+
+
+def _on_change(sender: type, **kwargs: Any) -> None:
+    fields = kwargs.get("update_fields")
+    if sender is Exporter and fields and set(fields) <= {"last_seen", "first_seen"}:
+        return
+    changed()
+
+
+def changed() -> None:
+    """Write one inventory version when the running transaction commits, however often this is called in it."""
+    connection = transaction.get_connection()
+    if not connection.in_atomic_block:
+        record()
+        return
+    if not any(function is _record_on_commit for _, function, *_ in connection.run_on_commit):
+        transaction.on_commit(_record_on_commit)
+
+
+def _record_on_commit() -> None:
+    record()
+
+
+def record(since: datetime | None = None) -> InventoryVersion:
+    """Store the present inventory as the version in force from ``since`` (default now) on."""
+    packed = json.dumps(content(), separators=(",", ":"), sort_keys=True).encode()
+    digest = sha256(packed).hexdigest()
+    instant = int((since or timezone.now()).timestamp() * 1000)
+    with transaction.atomic():
+        newest = InventoryVersion.objects.order_by("-since", "-id").defer("content").first()
+        if newest is not None and newest.digest == digest and newest.since <= instant:
+            return newest
+        return InventoryVersion.objects.create(since=instant, content=zlib.compress(packed, 1), digest=digest)
+
+
+def load(version: InventoryVersion) -> dict[str, Any]:
+    """Return the content of a version as plain data."""
+    unpacked: dict[str, Any] = json.loads(zlib.decompress(version.content))
+    return unpacked
+
+
+def in_force(at_ms: int) -> InventoryVersion:
+    """Return the version in force at an instant (Unix ms); before the first one, the first one."""
+    versions = InventoryVersion.objects.order_by("-since", "-id")
+    found = versions.filter(since__lte=at_ms).first() or versions.last()
+    return found if found is not None else record()
+
+
+def content() -> dict[str, Any]:
+    """Return the inventory as plain data, as ``flowlogs.inventory_tables.compile_inventory`` takes it."""
+    vpcs = list(Vpc.objects.order_by("id"))
+    vpc_number = {vpc.id: number for number, vpc in enumerate(vpcs)}
+    enis = list(
+        NetworkInterface.objects.order_by("id")
+        .select_related("vswitch")
+        .prefetch_related("addresses", "security_groups")
+    )
+    eni_number = {eni.id: number for number, eni in enumerate(enis)}
+    groups, members = _groups(enis)
+    acls = _acls()
+    intervals = _intervals()
+    policies: dict[tuple[Any, ...], int] = {}
+    rows = []
+    for eni in enis:
+        group_ids = tuple(sorted(group.id for group in eni.security_groups.all()))
+        key = (group_ids, eni.vswitch.network_acl_id)
+        # without a group there is no rule to derive a verdict from
+        policy = policies.setdefault(key, len(policies)) if group_ids or eni.vswitch.network_acl_id else -1
+        rows.append(
+            {
+                "id": eni.id,
+                "vpc": vpc_number[eni.vpc_id],
+                "vswitch": eni.vswitch_id,
+                "vm": eni.instance_id or "",
+                "addresses": [address.address for address in eni.addresses.all()],
+                "public": eni.public_ip is not None,
+                "policy": policy,
+                "intervals": intervals.get(eni.id, []),
+            }
+        )
+    return {
+        "vpcs": _vpcs(vpcs),
+        "enis": rows,
+        "policies": [
+            {"groups": [groups[group] for group in group_ids], "acl": acls.get(acl)}
+            for group_ids, acl in policies
+        ],
+        "groups": members,
+        "exporters": _exporters(enis, eni_number),
+    }
+
+
+def _vpcs(vpcs: list[Vpc]) -> list[dict[str, Any]]:
+    cidrs: dict[str, list[str]] = defaultdict(list)
+    for block in VpcCidrBlock.objects.order_by("id"):
+        cidrs[block.vpc_id].append(block.cidr)
+    routes: dict[str, list[list[str]]] = defaultdict(list)
+    for route in RouteEntry.objects.select_related("gateway").order_by("id"):
+        routes[route.vpc_id].append([route.destination, route.gateway.kind])
+    return [
+        {"id": vpc.id, "account": vpc.account_id, "cidrs": cidrs[vpc.id], "routes": routes[vpc.id]}
+        for vpc in vpcs
+    ]
+
+
+def _rule(rule: SecurityGroupRule | NetworkAclRule) -> dict[str, Any]:
+    return {
+        "direction": rule.direction,
+        "policy": rule.policy,
+        "protocol": rule.protocol,
+        "port_from": rule.port_from,
+        "port_to": rule.port_to,
+        "cidr": rule.cidr,
+    }
+
+
+def _groups(enis: list[NetworkInterface]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    rules: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for rule in SecurityGroupRule.objects.order_by("id"):
+        rules[rule.security_group_id].append(
+            {**_rule(rule), "priority": rule.priority, "group": rule.peer_group_id or ""}
+        )
+    groups = {
+        group.id: {"id": group.id, "inner_access": group.inner_access, "rules": rules[group.id]}
+        for group in SecurityGroup.objects.order_by("id")
+    }
+    members: dict[str, list[str]] = {group: [] for group in groups}
+    for eni in enis:
+        addresses = [address.address for address in eni.addresses.all()]
+        for group in eni.security_groups.all():
+            members[group.id] += addresses
+    return groups, members
+
+
+def _acls() -> dict[str, Any]:
+    acls: dict[str, Any] = {acl: {"rules": []} for acl in NetworkAcl.objects.values_list("id", flat=True)}
+    for rule in NetworkAclRule.objects.order_by("id"):
+        acls[rule.network_acl_id]["rules"].append({**_rule(rule), "order": rule.order})
+    return acls
+
+
+def _intervals() -> dict[str, list[list[int]]]:
+    changes: dict[str, list[list[int]]] = defaultdict(list)
+    for change in IntervalChange.objects.order_by("network_interface_id", "since"):
+        changes[change.network_interface_id].append([int(change.since.timestamp()), change.interval])
+    return {eni: found[-KEPT_CHANGES:] for eni, found in changes.items()}
+
+
+def _exporters(enis: list[NetworkInterface], eni_number: dict[str, int]) -> list[dict[str, Any]]:
+    by_vpc: dict[str, list[int]] = defaultdict(list)
+    by_vswitch: dict[str, list[int]] = defaultdict(list)
+    for eni in enis:
+        by_vpc[eni.vpc_id].append(eni_number[eni.id])
+        by_vswitch[eni.vswitch_id].append(eni_number[eni.id])
+    observed: dict[str, set[int]] = defaultdict(set)
+    for binding in ExporterBinding.objects.order_by("id"):
+        if binding.network_interface_id:
+            observed[binding.exporter_id].add(eni_number[binding.network_interface_id])
+        elif binding.vswitch_id:
+            observed[binding.exporter_id].update(by_vswitch[binding.vswitch_id])
+        else:
+            observed[binding.exporter_id].update(by_vpc[binding.vpc_id])
+    return [
+        {
+            "id": exporter.id,
+            "address": exporter.address,
+            "domain": exporter.domain,
+            "layer": exporter.byte_layer,
+            "points": exporter.observation_points,
+            "ports": exporter.drop_ports,
+            "enis": sorted(observed[exporter.id]),
+        }
+        for exporter in Exporter.objects.order_by("id")
+    ]

@@ -1,0 +1,46 @@
+"""What changes flow logs, their Logstores and exporters; the only writers of what they own.
+
+Functions that a user calls take ``by`` and ask whether they may; None is the installation itself. What breaks
+the documented rules raises ``rules.RuleError``, what the user may not do ``console.access.ActionDenied``.
+"""
+
+from flowlogs.services.delivery_status import delivery_failed, delivery_succeeded
+from flowlogs.services.exporters import bind_exporter, rename_exporter, unbind_exporter
+from flowlogs.services.flow_logs import (
+    create_flow_log,
+    delete,
+    finish_transition,
+    modify,
+    start,
+    stop,
+    violations,
+)
+from flowlogs.services.log_service import (
+    create_logstore,
+    create_project,
+    delete_logstore,
+    delete_project,
+    enable_report,
+    set_retention,
+)
+
+__all__ = [
+    "bind_exporter",
+    "create_flow_log",
+    "create_logstore",
+    "create_project",
+    "delete",
+    "delete_logstore",
+    "delete_project",
+    "delivery_failed",
+    "delivery_succeeded",
+    "enable_report",
+    "finish_transition",
+    "modify",
+    "rename_exporter",
+    "set_retention",
+    "start",
+    "stop",
+    "unbind_exporter",
+    "violations",
+]

@@ -1,0 +1,200 @@
+"""Which network interfaces each flow log covers and at which interval they are captured, with dates.
+
+Both follow from the flow logs that are on and the interfaces that exist; ``refresh`` writes what has changed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.signals import post_delete, post_save
+from django.utils import timezone
+
+from flowlogs import inventory
+from flowlogs.models import Coverage, FlowLog, IntervalChange, NetworkInterface, Vpc
+from flowlogs.windows import common_boundary, window_end, window_start
+
+COVERING = (FlowLog.Status.ACTIVE, FlowLog.Status.MODIFYING)
+NOT_CAPTURED = 0
+
+Pair = tuple[str, str]
+"""A flow log and a network interface."""
+Change = tuple[int, int]
+"""From this Unix second on, windows of this many minutes."""
+
+
+def refresh(vpc: Vpc | str, now: datetime | None = None) -> bool:
+    """Write coverage and interval changes of a VPC's interfaces as of ``now``; return whether any changed.
+
+    Safe to run at any time and twice. Times are whole seconds, as deliveries count them.
+    """
+    vpc_id = vpc if isinstance(vpc, str) else vpc.pk
+    instant = (now or timezone.now()).replace(microsecond=0)
+    with transaction.atomic():
+        # the lock makes two refreshes of one VPC run after each other
+        Vpc.objects.select_for_update().filter(pk=vpc_id).first()
+        interfaces = dict(NetworkInterface.objects.filter(vpc=vpc_id).values_list("pk", "vswitch"))
+        flow_logs = list(FlowLog.objects.filter(vpc=vpc_id, status__in=COVERING))
+        pairs = _pairs(flow_logs, interfaces)
+        changed = _write_coverage(vpc_id, pairs, instant)
+        changed |= _write_intervals(vpc_id, interfaces, flow_logs, pairs, instant)
+        if changed:
+            inventory.changed()
+    return changed
+
+
+def refresh_all() -> None:
+    """Refresh every VPC that has flow logs; for the sweeper."""
+    for vpc_id in FlowLog.objects.order_by().values_list("vpc", flat=True).distinct():
+        refresh(vpc_id)
+
+
+def refresh_on_commit(vpc_id: str) -> None:
+    """Refresh a VPC once when the running transaction commits, however often this is called in it."""
+    job = _Refresh(vpc_id)
+    connection = transaction.get_connection()
+    if not any(waiting == job for _, waiting, *_ in connection.run_on_commit):
+        transaction.on_commit(job)
+
+
+def connect_signals() -> None:
+    """Refresh the VPC of a network interface that appears, moves or leaves."""
+    post_save.connect(_interface_changed, sender=NetworkInterface, dispatch_uid="coverage-save")
+    post_delete.connect(_interface_changed, sender=NetworkInterface, dispatch_uid="coverage-delete")
+
+
+def scheduled(history: Sequence[Change], wanted: int, now: int) -> list[Change]:
+    """Return the interval changes of an interface, oldest first, once it is to be captured every ``wanted`` minutes.
+
+    0 stands for not captured. ``now`` is a Unix second. A change of interval waits for the next boundary that
+    both share, the end of capture for the end of the window, and capture begins with the window that contains
+    ``now``. Changes of the past stay, unless one took effect at the very boundary that a new one is due at.
+    """
+    latest = history[-1][1] if history else NOT_CAPTURED
+    if latest == wanted:
+        return list(history)
+    past = [change for change in history if change[0] <= now]
+    current = past[-1][1] if past else NOT_CAPTURED
+    if current == wanted:
+        return past
+    if not current:
+        return _merged(past, _beginning(past, wanted, now))
+    if not wanted:
+        return _merged(past, [(window_end(window_start(now, current), current), NOT_CAPTURED)])
+    return _merged(past, [(common_boundary(current, wanted, now), wanted)])
+
+
+def _beginning(past: Sequence[Change], wanted: int, now: int) -> list[Change]:
+    start = window_start(now, wanted)
+    if not past or past[-1][0] <= start:
+        return [(start, wanted)]
+    # The window that contains now began before the last capture ended: go on at that interval until both fit.
+    ended = past[-1][0]
+    before = past[-2][1] if len(past) > 1 else NOT_CAPTURED
+    if not before:
+        return [(common_boundary(before, wanted, ended), wanted)]
+    return [(window_start(now, before), before), (common_boundary(before, wanted, now), wanted)]
+
+
+def _merged(past: Sequence[Change], new: Iterable[Change]) -> list[Change]:
+    return sorted({**dict(past), **dict(new)}.items())
+
+
+def _pairs(flow_logs: Sequence[FlowLog], interfaces: dict[str, str]) -> set[Pair]:
+    by_vswitch: dict[str, list[str]] = defaultdict(list)
+    for interface, vswitch in interfaces.items():
+        by_vswitch[vswitch].append(interface)
+    pairs: set[Pair] = set()
+    for flow_log in flow_logs:
+        if flow_log.resource_type == FlowLog.ResourceType.VPC:
+            covered: Iterable[str] = interfaces
+        elif flow_log.resource_type == FlowLog.ResourceType.VSWITCH:
+            covered = by_vswitch[flow_log.resource_id]
+        else:
+            covered = {flow_log.resource_id} & interfaces.keys()
+        pairs |= {(flow_log.pk, interface) for interface in covered}
+    return pairs
+
+
+def _write_coverage(vpc_id: str, wanted: set[Pair], now: datetime) -> bool:
+    # interfaces that came from another VPC are still covered there
+    here = Q(flow_log__vpc=vpc_id) | Q(network_interface__vpc=vpc_id)
+    rows = Coverage.objects.filter(here, until__isnull=True).values_list(
+        "pk", "flow_log", "network_interface"
+    )
+    present = {(flow_log, interface): pk for pk, flow_log, interface in rows}
+    ended = [pk for pair, pk in present.items() if pair not in wanted]
+    begun = wanted - present.keys()
+    for at in range(0, len(ended), 500):
+        Coverage.objects.filter(pk__in=ended[at : at + 500]).update(until=now)
+    Coverage.objects.bulk_create(
+        [
+            Coverage(flow_log_id=flow_log, network_interface_id=interface, since=now)
+            for flow_log, interface in sorted(begun)
+        ],
+        batch_size=500,
+    )
+    return bool(ended or begun)
+
+
+def _write_intervals(
+    vpc_id: str, interfaces: Iterable[str], flow_logs: Sequence[FlowLog], pairs: set[Pair], now: datetime
+) -> bool:
+    interval_of = {flow_log.pk: flow_log.interval for flow_log in flow_logs}
+    shortest: dict[str, int] = {}
+    for flow_log, interface in pairs:
+        interval = interval_of[flow_log]
+        shortest[interface] = min(interval, shortest.get(interface, interval))
+    history: dict[str, list[Change]] = defaultdict(list)
+    for row in IntervalChange.objects.filter(network_interface__vpc=vpc_id).order_by("since"):
+        history[row.network_interface_id].append((int(row.since.timestamp()), row.interval))
+    at = ceil(now.timestamp())
+    obsolete: list[tuple[str, int]] = []
+    new: list[tuple[str, Change]] = []
+    for interface in interfaces:
+        wanted = scheduled(history[interface], shortest.get(interface, NOT_CAPTURED), at)
+        obsolete += [(interface, since) for since, _ in set(history[interface]) - set(wanted)]
+        new += [(interface, change) for change in sorted(set(wanted) - set(history[interface]))]
+    _delete_changes(obsolete)
+    IntervalChange.objects.bulk_create(
+        [
+            IntervalChange(network_interface_id=interface, interval=interval, since=_instant(since))
+            for interface, (since, interval) in new
+        ],
+        batch_size=500,
+    )
+    return bool(obsolete or new)
+
+
+def _delete_changes(changes: Iterable[tuple[str, int]]) -> None:
+    by_time: dict[int, list[str]] = defaultdict(list)
+    for interface, since in changes:
+        by_time[since].append(interface)
+    for since, interfaces in by_time.items():
+        for at in range(0, len(interfaces), 500):
+            IntervalChange.objects.filter(
+                since=_instant(since), network_interface__in=interfaces[at : at + 500]
+            ).delete()
+
+
+def _instant(at: int) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+@dataclass(frozen=True)
+class _Refresh:
+    vpc_id: str
+
+    def __call__(self) -> None:
+        refresh(self.vpc_id)
+
+
+def _interface_changed(instance: NetworkInterface, **_signal: Any) -> None:
+    refresh_on_commit(instance.vpc_id)

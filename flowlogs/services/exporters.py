@@ -1,0 +1,63 @@
+"""Exporters: what each of them observes, and what it is called."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import transaction
+
+from console.models import User
+from flowlogs import rules
+from flowlogs.models import Exporter, ExporterBinding, NetworkInterface, Vpc, VSwitch
+from flowlogs.rules import RuleError, Violation
+from flowlogs.services.circumstances import Resource, vpc_of
+from flowlogs.services.permissions import require
+
+logger = logging.getLogger(__name__)
+
+
+def bind_exporter(exporter: Exporter, resource: Resource, by: User | None) -> ExporterBinding:
+    """Bind an exporter to what it observes: a VPC, a vSwitch or an ENI; from then on its flows become samples.
+
+    The first binding gives the exporter to the account and region of the resource. Raises RuleError, ActionDenied.
+    """
+    vpc = vpc_of(resource)
+    require(by, "vpc:BindExporter", vpc.region_id, vpc.account_id, f"exporter/{exporter.pk}")
+    scope = {
+        "vpc": vpc,
+        "vswitch": resource if isinstance(resource, VSwitch) else None,
+        "network_interface": resource if isinstance(resource, NetworkInterface) else None,
+    }
+    with transaction.atomic():
+        exporter = Exporter.objects.select_for_update().get(pk=exporter.pk)
+        if exporter.account_id not in (None, vpc.account_id):
+            raise RuleError(Violation("ExporterTaken", "resource_id"))
+        if exporter.region_id not in (None, vpc.region_id):
+            raise RuleError(Violation("ExporterRegion", "resource_id"))
+        if exporter.bindings.filter(**scope).exists():
+            raise RuleError(Violation("ExporterBound", "resource_id"))
+        if exporter.account_id is None or exporter.region_id is None:
+            exporter.account_id, exporter.region_id = vpc.account_id, vpc.region_id
+            exporter.save(update_fields=["account", "region"])
+        binding = ExporterBinding.objects.create(exporter=exporter, **scope)
+    logger.info("exporter %s bound to %s by %s", exporter.pk, resource.pk, by)
+    return binding
+
+
+def unbind_exporter(binding: ExporterBinding, by: User | None) -> None:
+    """Take a binding away; what the exporter reports of that resource becomes unattributed."""
+    vpc: Vpc = binding.vpc
+    require(by, "vpc:UnbindExporter", vpc.region_id, vpc.account_id, f"exporter/{binding.exporter_id}")
+    binding.delete()
+    logger.info("exporter %s no longer bound to %s by %s", binding.exporter_id, vpc.pk, by)
+
+
+def rename_exporter(exporter: Exporter, by: User | None, name: str) -> None:
+    """Give an exporter of an account a name, or none. Raises RuleError, ActionDenied."""
+    region, account = exporter.region_id or "*", exporter.account_id or "*"
+    require(by, "vpc:ModifyExporter", region, account, f"exporter/{exporter.pk}")
+    found = rules.name(name)
+    if found:
+        raise RuleError(*found)
+    exporter.name = name
+    exporter.save(update_fields=["name"])

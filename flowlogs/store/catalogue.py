@@ -1,0 +1,150 @@
+"""The catalogue of parts: what a Logstore holds, compaction of an hour, retention and the janitor.
+
+Rows are the truth: a part is readable exactly while its row says so. Hidden parts keep their files past the
+longest query deadline, so that a list of parts once read stays valid.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, F, Q
+from django.utils import timezone
+
+from flowlogs.models import Closing, Logstore, Part, SampleFile
+from flowlogs.models.logstore import PERMANENT
+from flowlogs.windows import HOUR
+
+from . import workers
+from .files import TEMPORARY, discard, durable_name
+
+logger = logging.getLogger(__name__)
+
+DAY = 86_400
+DEADLINE = 180.0
+GRACE = timedelta(minutes=2)
+ORPHAN_AGE = 900
+AT_ONCE = 200
+
+
+def live_parts(logstore: Logstore, since: int, until: int) -> list[Part]:
+    """Return the readable parts with records in ``[since, until)`` (Unix s), newest first."""
+    parts = Part.objects.filter(
+        logstore=logstore, removed_at__isnull=True, min_time__lt=until, max_time__gte=since
+    )
+    return list(parts.order_by("-min_time"))
+
+
+def due_for_compaction(now: int) -> list[tuple[int, int]]:
+    """Return (Logstore, hour) with several parts, once the hour takes no more supplements."""
+    settled = now - HOUR - settings.FLOWLOG_LATE_LIMIT - 2 * settings.FLOWLOG_LATENESS
+    hours = (
+        Part.objects.filter(removed_at__isnull=True, hour__lte=settled, logstore__isnull=False)
+        .values("logstore", "hour")
+        .annotate(parts=Count("id"))
+        .filter(parts__gt=1)
+        .order_by("-hour")
+    )
+    return [(row["logstore"], row["hour"]) for row in hours[:AT_ONCE]]
+
+
+def compact(logstore_id: int, hour: int) -> int:
+    """Replace the parts of one hour by one, sorted as a whole; return how many were replaced.
+
+    Safe to run twice: the replacement only counts while all its sources are still listed.
+    """
+    parts = list(Part.objects.filter(logstore=logstore_id, hour=hour, removed_at__isnull=True).order_by("pk"))
+    if len(parts) < 2:
+        return 0
+    day = time.strftime("%Y%m%d", time.gmtime(hour))
+    path = Path("parts") / str(logstore_id) / day / durable_name(f"h{hour}")
+    made: dict[str, int] = workers.call(
+        "flowlogs.store.compaction:compact",
+        {
+            "sources": [str(settings.FLOWLOG_STORE / part.path) for part in parts],
+            "target": str(settings.FLOWLOG_STORE / path),
+            "rows": sum(part.rows for part in parts),
+            "spill": str(settings.FLOWLOG_STORE / "spill"),
+        },
+        deadline=DEADLINE,
+    )
+    with transaction.atomic():
+        hidden = Part.objects.filter(pk__in=[part.pk for part in parts], removed_at__isnull=True).update(
+            removed_at=timezone.now()
+        )
+        if hidden != len(parts):
+            transaction.set_rollback(True)
+            logger.info("hour %s of Logstore %s was compacted by another worker", hour, logstore_id)
+            return 0
+        Part.objects.create(logstore_id=logstore_id, path=str(path), level=1, hour=hour, **made)
+    return len(parts)
+
+
+def expire(now: int) -> int:
+    """Hide parts whose newest record is older than their Logstore keeps records; return how many."""
+    kept = now - F("logstore__ttl") * DAY
+    old = Part.objects.filter(removed_at__isnull=True, logstore__ttl__lt=PERMANENT, max_time__lt=kept)
+    orphaned = Part.objects.filter(removed_at__isnull=True, logstore__isnull=True)
+    ids = [*old.values_list("pk", flat=True)[:1000], *orphaned.values_list("pk", flat=True)[:1000]]
+    return Part.objects.filter(pk__in=ids).update(removed_at=timezone.now())
+
+
+def remove_hidden() -> int:
+    """Delete hidden parts once no query can hold them: the rows first, then the files."""
+    grace = max(GRACE, timedelta(seconds=2 * settings.FLOWLOG_QUERY_DEADLINE))
+    parts = list(Part.objects.filter(removed_at__lt=timezone.now() - grace)[:1000])
+    _remove(Part, parts)
+    return len(parts)
+
+
+def remove_used_samples() -> int:
+    """Delete sample files whose windows are final and whose closings are delivered; return how many."""
+    undone = (
+        Q(slices__closing__isnull=True)
+        | ~Q(slices__closing__state=Closing.State.DELIVERED)
+        | Q(slices__window__is_final=False)
+    )
+    needed = SampleFile.objects.filter(undone).values("pk")
+    old = timezone.now() - GRACE
+    files = list(SampleFile.objects.filter(created_at__lt=old).exclude(pk__in=needed).order_by("pk")[:1000])
+    _remove(SampleFile, files)
+    return len(files)
+
+
+def _remove(model: Any, rows: list[Any]) -> None:
+    with transaction.atomic():
+        model.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    for row in rows:
+        discard(settings.FLOWLOG_STORE / row.path)
+
+
+def collect_orphans(now: float) -> int:
+    """Delete files that no row lists and no running attempt can still list; return how many."""
+    folders = (("parts", Part), ("samples", SampleFile))
+    removed = 0
+    for folder, model in folders:
+        old = {
+            str(path.relative_to(settings.FLOWLOG_STORE)): path
+            for path in _files_older(folder, now - ORPHAN_AGE)
+        }
+        names = list(old)
+        for at in range(0, len(names), 500):
+            listed = set(model.objects.filter(path__in=names[at : at + 500]).values_list("path", flat=True))
+            for name in set(names[at : at + 500]) - listed:
+                discard(old[name])
+                removed += 1
+    return removed
+
+
+def _files_older(folder: str, limit: float) -> Iterable[Path]:
+    root: Path = settings.FLOWLOG_STORE / folder
+    for path in root.rglob("*"):
+        if path.suffix in (".parquet", TEMPORARY) and path.is_file() and path.stat().st_mtime < limit:
+            yield path
