@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from . import spool
-from .attribute import Attributed, Stray, StreamCount, WindowCount, attribute
+from .attribute import Attributed, attribute
 from .inventory_tables import Inventory, compile_inventory
 from .netflow import Counters, Datagram, Loss, Sessions, StreamKey, decode
 from .store.engine import SAMPLE_FORMAT, connect, literal
 from .store.files import durable
+from .tallies import Stray, StreamCount, WindowCount
 
 BATCH_DATAGRAMS = 40_000
 

@@ -330,9 +330,9 @@ class _Streams:
         stream.attributed_flows += count.attributed_flows
         stream.attributed_packets += count.attributed_packets
         stream.attributed_bytes += count.attributed_bytes
-        stream.unattributed_flows += count.flows - count.attributed_flows
-        stream.unattributed_packets += count.packets - count.attributed_packets
-        stream.unattributed_bytes += count.bytes - count.attributed_bytes
+        stream.unattributed_flows += count.unattributed_flows
+        stream.unattributed_packets += count.unattributed_packets
+        stream.unattributed_bytes += count.unattributed_bytes
         stream.samples += count.samples
         stream.uncovered_samples += count.uncovered_samples
         stream.malformed += count.implausible

@@ -25,7 +25,6 @@ from flowlogs.models import (
     Instance,
     IntervalChange,
     InventoryVersion,
-    Logstore,
     NetworkAcl,
     NetworkAclRule,
     NetworkInterface,
@@ -241,11 +240,7 @@ class _Builder:
         services.bind_exporter(exporter, self.owner, self.vpc)
 
     def _flow_log(self, log: Log) -> None:
-        project = self.account.projects.filter(region=self.region, name=PROJECTS[self.network.region]).first()
-        if project is None:
-            name = PROJECTS[self.network.region]
-            project = services.create_project(self.account, self.region, self.owner, name, "Demo data")
-        logstore: Logstore = services.create_logstore(project, self.owner, log.logstore, report=True)
+        project = PROJECTS[self.network.region]
         types = FlowLog.ResourceType
         flow_log = services.create_flow_log(
             self.account,
@@ -253,13 +248,16 @@ class _Builder:
             self.owner,
             resource_type=types.VSWITCH if log.switch else types.VPC,
             resource_id=self.switches[log.switch].pk if log.switch else self.vpc.pk,
-            project_name=project.name,
-            logstore_name=logstore.name,
+            project_name=project,
+            logstore_name=log.logstore,
             name=log.name,
             description=log.description,
             traffic_type=log.traffic,
             ip_version="DualStack" if self.region.ipv6_available else "IPv4",
             interval=INTERVAL,
+            create_project=not self.account.projects.filter(region=self.region, name=project).exists(),
+            create_logstore=True,
+            analysis_report=True,
             is_demo=True,
         )
         services.finish_transition(flow_log.pk)

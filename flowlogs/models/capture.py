@@ -164,6 +164,11 @@ class Loss(models.Model):
     def __str__(self) -> str:
         return f"{self.count} {self.unit}: {self.get_reason_display()}"
 
+    @property
+    def seconds(self) -> int:
+        """Unix second of its last receipt."""
+        return self.until // 1000
+
 
 class SampleFile(models.Model):
     """A Parquet file of samples: what one decode step made; its row exists exactly when its segments are gone."""

@@ -7,11 +7,15 @@ from .decoder import Decoded, decode
 from .flows import COLUMNS, UNKNOWN_DIRECTION, UNKNOWN_PROTOCOL, Flows, blank_flows, concatenate
 from .model import Counters, Datagram, Loss, Reason, StreamKey, Unit
 from .sessions import Sessions
+from .verdict import ACCEPT, REJECT, UNTOLD, stated_verdict
 
 __all__ = [
+    "ACCEPT",
     "COLUMNS",
+    "REJECT",
     "UNKNOWN_DIRECTION",
     "UNKNOWN_PROTOCOL",
+    "UNTOLD",
     "Counters",
     "Datagram",
     "Decoded",
@@ -24,4 +28,5 @@ __all__ = [
     "blank_flows",
     "concatenate",
     "decode",
+    "stated_verdict",
 ]

@@ -93,7 +93,9 @@ def _fill_icmp(flows: Flows, records: Records, plan: Plan) -> None:
         flows.dstport[chosen] = 0
 
 
-def _fill_sampling(flows: Flows, records: Records, rows: NDArray[np.intp], plan: Plan, sources: Sources) -> None:
+def _fill_sampling(
+    flows: Flows, records: Records, rows: NDArray[np.intp], plan: Plan, sources: Sources
+) -> None:
     np.take(sources.rate, rows, out=flows.sampling)
     for number, table in enumerate(sources.tables):
         where = sources.table[rows] == number

@@ -89,7 +89,11 @@ def blank_flows(count: int) -> Flows:
     for (name, dtype), size in zip(DTYPES.items(), sizes, strict=True):
         columns[name] = block[start : start + count * dtype.itemsize].view(dtype)
         start += size
-    for name, unknown in (("flow_direction", UNKNOWN_DIRECTION), ("protocol", UNKNOWN_PROTOCOL), ("sampling", 1)):
+    for name, unknown in (
+        ("flow_direction", UNKNOWN_DIRECTION),
+        ("protocol", UNKNOWN_PROTOCOL),
+        ("sampling", 1),
+    ):
         columns[name].fill(unknown)
     return Flows(**columns)
 

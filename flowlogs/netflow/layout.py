@@ -15,7 +15,9 @@ from .plan import Plan, flow_plans
 from .templates import V9_SCOPE, VARIABLE, FieldSpecifier, Template
 
 INTEGER_FORMATS: Final = {1: "u1", 2: ">u2", 4: ">u4", 8: ">u8"}
-_READ: Final = frozenset(value for name, value in vars(ie).items() if name.isupper() and isinstance(value, int))
+_READ: Final = frozenset(
+    value for name, value in vars(ie).items() if name.isupper() and isinstance(value, int)
+)
 _IPV6: Final = frozenset((ie.SOURCE_IPV6, ie.DESTINATION_IPV6))
 _SECONDS: Final = (ie.START_SECONDS, ie.END_SECONDS, ie.OBSERVED_SECONDS)
 _LONG_TIMES: Final = (
@@ -130,4 +132,3 @@ def _name(specifier: FieldSpecifier) -> str:
     prefixes = {0: "", ie.REVERSE_ENTERPRISE: "r", V9_SCOPE: "s"}
     prefix = prefixes.get(specifier.enterprise)
     return "" if prefix is None else f"{prefix}{specifier.element}"
-

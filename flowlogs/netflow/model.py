@@ -45,7 +45,8 @@ class Reason(StrEnum):
 Unit = Literal["flows", "datagrams"]
 
 
-class Loss(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Loss:
     """Flows, or datagrams with an unknown number of flows, that will never be decoded.
 
     ``received_ns`` is the receipt of the datagram that could not be read, or that showed the gap before it.

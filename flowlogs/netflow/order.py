@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .registry import Registry, Stream
 from .rows import Rows
 from .scan import NO_SEQUENCE, NO_UPTIME
-from .sequence import BEFORE_ALL, CONFIDENT, INCLUSIVE_ALL, INCLUSIVE_FLOWS, Point, Tracker, continues
+from .sequence import BEFORE_ALL, CONFIDENT, INCLUSIVE_ALL, INCLUSIVE_FLOWS, Point
 from .sessions import SharedSequence
 from .sources import Sources
 from .templates import V9

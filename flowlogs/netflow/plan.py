@@ -68,7 +68,13 @@ class SamplingFields(NamedTuple):
         return bool(self.interval or self.packets_and_space or self.size_and_population or self.probability)
 
 
-_OCTETS: Final = (ie.OCTET_DELTA, ie.INITIATOR_OCTETS, ie.POST_OCTET_DELTA, ie.OCTET_TOTAL, ie.LAYER2_OCTET_DELTA)
+_OCTETS: Final = (
+    ie.OCTET_DELTA,
+    ie.INITIATOR_OCTETS,
+    ie.POST_OCTET_DELTA,
+    ie.OCTET_TOTAL,
+    ie.LAYER2_OCTET_DELTA,
+)
 _PACKETS: Final = (ie.PACKET_DELTA, ie.INITIATOR_PACKETS, ie.POST_PACKET_DELTA, ie.PACKET_TOTAL)
 _COPIES: Final[tuple[tuple[str, tuple[int, ...]], ...]] = (
     ("protocol", (ie.PROTOCOL, ie.NEXT_HEADER)),
@@ -96,7 +102,7 @@ _OBSERVED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """The field names of a record, asked in an order of preference; ``reverse``: those of the reverse direction first."""
+    """The field names of a record, asked by preference; with ``reverse``, those of the reverse direction first."""
 
     names: frozenset[str]
     reverse: bool = False

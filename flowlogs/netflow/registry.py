@@ -195,8 +195,8 @@ class Registry:
     def miss(self, stream_id: StreamId, missing: list[Missing]) -> None:
         """Note what the sequence of a stream shows to be lost: v9 counts datagrams, all others flows."""
         unit: Unit = "datagrams" if stream_id[3] == V9 else "flows"
-        for count, received_ns in missing:
-            self.lose(self.index(stream_id), count, unit, received_ns, Reason.SEQUENCE)
+        for size, received_ns in missing:
+            self.lose(self.index(stream_id), size, unit, received_ns, Reason.SEQUENCE)
 
     def _activate(self, stream_id: StreamId) -> Stream:
         state = self._states.get(stream_id)

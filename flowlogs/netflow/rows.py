@@ -56,7 +56,9 @@ def sources_of(scan: Scan, rows: Rows) -> Sources:
             tables.append(view.table)
     uptime_ms, has_uptime = _uptimes(registry, rows, boot_ms)
     return Sources(
-        stream=_of_streams(registry, [stream.index for stream in registry.streams])[rows.stream].astype(np.uint32),
+        stream=_of_streams(registry, [stream.index for stream in registry.streams])[rows.stream].astype(
+            np.uint32
+        ),
         received_ms=rows.received_ns // 1_000_000,
         export_ms=rows.export_ms,
         uptime_ms=uptime_ms.astype(np.uint32),

@@ -29,7 +29,9 @@ ROW_FIELDS: Final = (
 """What is noted of a datagram. ``unseen`` flows are those that its header counts but a cut took away."""
 
 ROW_WIDTH: Final = len(ROW_FIELDS)
-_VIEW, _OPTIONS, _UNSEEN, _UNSURE = (ROW_FIELDS.index(name) for name in ("view", "options", "unseen", "unsure"))
+_VIEW, _OPTIONS, _UNSEEN, _UNSURE = (
+    ROW_FIELDS.index(name) for name in ("view", "options", "unseen", "unsure")
+)
 NO_UPTIME: Final = -1
 NO_SEQUENCE: Final = -1
 """Stands in the row of a set that waited for its template: its datagram has a row already."""
@@ -71,7 +73,9 @@ class Scan:
             counters.datagrams += 1
             counters.malformed += is_short
             counters.unsupported += not is_short
-            registry.lose(index, 1, "datagrams", received_ns, Reason.TRUNCATED if is_short else Reason.UNSUPPORTED)
+            registry.lose(
+                index, 1, "datagrams", received_ns, Reason.TRUNCATED if is_short else Reason.UNSUPPORTED
+            )
 
     def _ipfix(self, received_ns: int, address: bytes, port: int, payload: bytes) -> None:
         _, length, seconds, sequence, domain = IPFIX_HEADER.unpack_from(payload)
@@ -97,7 +101,9 @@ class Scan:
             self._break(stream, row, Reason.TRUNCATED)
 
     def _v5(self, received_ns: int, address: bytes, port: int, payload: bytes) -> None:
-        _, count, uptime_ms, seconds, nanoseconds, sequence, engine, sampling = version5.HEADER.unpack_from(payload)
+        _, count, uptime_ms, seconds, nanoseconds, sequence, engine, sampling = version5.HEADER.unpack_from(
+            payload
+        )
         stream = self.registry.stream((address, port, engine, version5.V5))
         stream.view = self._v5_view(version5.sampling_rate(sampling))
         stream.viewed = stream.session.options
@@ -126,7 +132,9 @@ class Scan:
         if stream.viewed is not stream.session.options:
             self._look(stream)
         clock_ns, number = self.registry.clock_ns, stream.number
-        self.rows.extend((received_ns, clock_ns, export_ms, uptime_ms, number, sequence, stream.view, 0, 0, 0))
+        self.rows.extend(
+            (received_ns, clock_ns, export_ms, uptime_ms, number, sequence, stream.view, 0, 0, 0)
+        )
         self._count += 1
         return self._count - 1
 
@@ -165,7 +173,7 @@ class Scan:
                     self._wait(stream, row, set_id, body)
                 else:
                     self._add(group, stream, row, body)
-            elif set_id == template_set or set_id == options_set:
+            elif set_id in (template_set, options_set):
                 self._templates(stream, row, body, set_id == options_set)
             else:
                 stream.counters.reserved_sets += 1

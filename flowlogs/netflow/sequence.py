@@ -47,7 +47,7 @@ class Point(NamedTuple):
 class Missing(NamedTuple):
     """Flows (v9: datagrams) that did not arrive, and when that showed."""
 
-    count: int
+    size: int
     received_ns: int
 
 

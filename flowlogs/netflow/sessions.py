@@ -194,7 +194,7 @@ def _stream_from_json(value: Mapping[str, Any]) -> tuple[StreamId, StreamState]:
     address, port, domain, version = value["stream"]
     waiting: dict[int, list[WaitingSet]] = {}
     for *numbers, body in value["waiting"]:
-        each = WaitingSet(*numbers, _bytes(body))
+        each = WaitingSet._make([*numbers, _bytes(body)])
         waiting.setdefault(each.template_id, []).append(each)
     return (address_bytes(address), port, domain, version), StreamState(
         templates={
@@ -226,7 +226,7 @@ def _session_from_json(value: Mapping[str, Any]) -> tuple[SessionId, SessionStat
     return (address_bytes(address), port), SessionState(
         options=Options.from_json(value["options"]),
         templates=value["templates"],
-        streams={version: count for version, count in value["streams"]},
+        streams=dict(value["streams"]),
         shared={
             version: SharedSequence(since, Tracker.from_json(tracker), hits, misses, domain)
             for version, since, tracker, hits, misses, domain in value["shared"]

@@ -101,7 +101,9 @@ def read_templates(
     offset = 0
     while offset + 4 <= len(body):
         template_id, count = _TWO.unpack_from(body, offset)
-        if template_id < FIRST_TEMPLATE_ID and (version == V9 or count or template_id != _ALL_TEMPLATES[options]):
+        if template_id < FIRST_TEMPLATE_ID and (
+            version == V9 or count or template_id != _ALL_TEMPLATES[options]
+        ):
             if any(body[offset:]):
                 raise MalformedTemplateError(0)
             return
@@ -110,7 +112,11 @@ def read_templates(
             offset += 4
             continue
         previous = known.get(template_id)
-        if previous is not None and previous.is_options == options and body.startswith(previous.raw, offset + 2):
+        if (
+            previous is not None
+            and previous.is_options == options
+            and body.startswith(previous.raw, offset + 2)
+        ):
             yield Announcement(template_id, previous)
             offset += 2 + len(previous.raw)
             continue

@@ -24,7 +24,9 @@ Times = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
-def fill_times(flows: Flows, records: Records, rows: NDArray[np.intp], plan: Plan, sources: Sources) -> Mask | None:
+def fill_times(
+    flows: Flows, records: Records, rows: NDArray[np.intp], plan: Plan, sources: Sources
+) -> Mask | None:
     """Fill start and end; ``export_ms`` is there already. Return which flows' times are assumed, None for no one's.
 
     Without an end, the time of observation is one, or else that of export. Without a clock base for uptimes, the last

@@ -5,7 +5,7 @@ the documented rules raises ``rules.RuleError``, what the user may not do ``cons
 """
 
 from flowlogs.services.delivery_status import delivery_failed, delivery_succeeded
-from flowlogs.services.exporters import bind_exporter, rename_exporter, unbind_exporter
+from flowlogs.services.exporters import bind_exporter, change_exporter, unbind_exporter
 from flowlogs.services.flow_logs import (
     create_flow_log,
     delete,
@@ -15,17 +15,18 @@ from flowlogs.services.flow_logs import (
     stop,
     violations,
 )
-from flowlogs.services.log_service import (
+from flowlogs.services.logstores import (
     create_logstore,
     create_project,
     delete_logstore,
     delete_project,
-    enable_report,
+    enable_analysis_report,
     set_retention,
 )
 
 __all__ = [
     "bind_exporter",
+    "change_exporter",
     "create_flow_log",
     "create_logstore",
     "create_project",
@@ -34,10 +35,9 @@ __all__ = [
     "delete_project",
     "delivery_failed",
     "delivery_succeeded",
-    "enable_report",
+    "enable_analysis_report",
     "finish_transition",
     "modify",
-    "rename_exporter",
     "set_retention",
     "start",
     "stop",

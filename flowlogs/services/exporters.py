@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.db import transaction
 
@@ -16,7 +17,7 @@ from flowlogs.services.permissions import require
 logger = logging.getLogger(__name__)
 
 
-def bind_exporter(exporter: Exporter, resource: Resource, by: User | None) -> ExporterBinding:
+def bind_exporter(exporter: Exporter, by: User | None, resource: Resource) -> ExporterBinding:
     """Bind an exporter to what it observes: a VPC, a vSwitch or an ENI; from then on its flows become samples.
 
     The first binding gives the exporter to the account and region of the resource. Raises RuleError, ActionDenied.
@@ -52,12 +53,19 @@ def unbind_exporter(binding: ExporterBinding, by: User | None) -> None:
     logger.info("exporter %s no longer bound to %s by %s", binding.exporter_id, vpc.pk, by)
 
 
-def rename_exporter(exporter: Exporter, by: User | None, name: str) -> None:
-    """Give an exporter of an account a name, or none. Raises RuleError, ActionDenied."""
+def change_exporter(exporter: Exporter, by: User | None, *, name: str | None = None, **profile: Any) -> None:
+    """Change the name of an exporter of an account, and how it is read.
+
+    ``profile`` takes ``byte_layer``, ``observation_points`` and ``drop_ports`` as the model has them. Raises
+    RuleError, ActionDenied, and ValidationError for a profile that the model does not take.
+    """
     region, account = exporter.region_id or "*", exporter.account_id or "*"
     require(by, "vpc:ModifyExporter", region, account, f"exporter/{exporter.pk}")
-    found = rules.name(name)
+    found = rules.name(name) if name else []
     if found:
         raise RuleError(*found)
-    exporter.name = name
-    exporter.save(update_fields=["name"])
+    values = profile if name is None else {"name": name, **profile}
+    for field, value in values.items():
+        setattr(exporter, field, value)
+    exporter.clean_fields(exclude=[field.name for field in Exporter._meta.fields if field.name not in values])
+    exporter.save(update_fields=list(values))

@@ -17,7 +17,7 @@ from flowlogs import rules
 from flowlogs.identifiers import new_id
 from flowlogs.models import FlowLog, Project, Vpc
 from flowlogs.rules import FlowLogValues, RuleError, Violation
-from flowlogs.services import circumstances, coverage, log_service
+from flowlogs.services import circumstances, coverage, logstores
 from flowlogs.services.permissions import require
 
 logger = logging.getLogger(__name__)
@@ -38,10 +38,13 @@ def violations(account: Account, region: Region, values: FlowLogValues) -> list[
     return rules.flow_log(values, circumstances.around(account, region, values, resource))
 
 
-def create_flow_log(account: Account, region: Region, by: User | None, **values: object) -> FlowLog:
+def create_flow_log(
+    account: Account, region: Region, by: User | None, *, is_demo: bool = False, **values: object
+) -> FlowLog:
     """Create a flow log, and its project and Logstore where asked for; it starts by itself.
 
-    ``values`` are those of ``rules.FlowLogValues``. Raises RuleError with all that is wrong, ActionDenied.
+    ``values`` are those of ``rules.FlowLogValues``. What watches a demo VPC is demo data too. Raises RuleError
+    with all that is wrong, ActionDenied.
     """
     wanted = FlowLogValues(**values)  # type: ignore[arg-type]
     require(by, "vpc:CreateFlowLog", region.pk, account.pk, "flowlog/*")
@@ -53,7 +56,7 @@ def create_flow_log(account: Account, region: Region, by: User | None, **values:
         if found or resource is None:
             raise RuleError(*found)
         _prepare_target(account, region, by, wanted)
-        flow_log = _insert(account, region, wanted, circumstances.vpc_of(resource))
+        flow_log = _insert(account, region, wanted, circumstances.vpc_of(resource), is_demo=is_demo)
         _finish_on_commit(flow_log.pk)
     logger.info("flow log %s created by %s", flow_log.pk, by)
     return flow_log
@@ -135,18 +138,18 @@ def finish_transition(flow_log_id: str) -> None:
 
 def _prepare_target(account: Account, region: Region, by: User | None, wanted: FlowLogValues) -> None:
     if wanted.create_project:
-        project = log_service.create_project(account, region, by, wanted.project_name)
+        project = logstores.create_project(account, region, by, wanted.project_name)
     else:
         project = Project.objects.get(account=account, region=region, name=wanted.project_name)
     if wanted.create_logstore:
-        log_service.create_logstore(project, by, wanted.logstore_name, report=wanted.analysis_report)
+        logstores.create_logstore(project, by, wanted.logstore_name, report=wanted.analysis_report)
     elif wanted.analysis_report:
         logstore = project.logstores.get(name=wanted.logstore_name)
         if not logstore.analysis_report:
-            log_service.enable_report(logstore, by)
+            logstores.enable_analysis_report(logstore, by)
 
 
-def _insert(account: Account, region: Region, wanted: FlowLogValues, vpc: Vpc) -> FlowLog:
+def _insert(account: Account, region: Region, wanted: FlowLogValues, vpc: Vpc, *, is_demo: bool) -> FlowLog:
     pk = new_id("fl", region.pk)
     return FlowLog.objects.create(
         pk=pk,
@@ -163,7 +166,7 @@ def _insert(account: Account, region: Region, wanted: FlowLogValues, vpc: Vpc) -
         traffic_paths=list(wanted.traffic_paths),
         project_name=wanted.project_name,
         logstore_name=wanted.logstore_name,
-        is_demo=vpc.is_demo,
+        is_demo=is_demo or vpc.is_demo,
     )
 
 

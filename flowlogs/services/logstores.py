@@ -1,84 +1,119 @@
-"""Projects and Logstores: where records go and how long they stay."""
+"""Projects and Logstores: create, keep for so many days, report, delete."""
 
 from __future__ import annotations
 
-from django.db import IntegrityError, transaction
+import logging
 
-from console import access
+from django.db import transaction
+from django.utils import timezone
+
 from console.models import Account, Region, User
 from flowlogs import rules
-from flowlogs.models import Logstore, Project
-from flowlogs.rules import Violation
+from flowlogs.models import FlowLog, Logstore, Part, Project
+from flowlogs.rules import RuleError, Violation
+from flowlogs.services import delivery_status
+from flowlogs.services.permissions import require
+
+logger = logging.getLogger(__name__)
+
+DAY = 86_400
 
 
-def resource_of(project: str, region: str, account: str, logstore: str = "") -> str:
-    """Return the name of a project or Logstore as policies write it."""
-    path = f"project/{project}" + (f"/logstore/{logstore}" if logstore else "")
-    return access.resource_name("log", region, account, path)
-
-
-def create_project(account: Account, region: Region, by: User, name: str, description: str = "") -> Project:
-    """Create a project; its name is unique in the region."""
-    access.require(by, "log:CreateProject", resource_of(name, region.pk, account.pk))
-    rules.check([rules.check_project_name(name), rules.check_description(description)])
-    try:
-        with transaction.atomic():
-            return Project.objects.create(account=account, region=region, name=name, description=description)
-    except IntegrityError:
-        taken = Violation("ProjectAlreadyExist", "project", f"Project {name} already exist.", "SLS API")
-        raise rules.RuleError([taken]) from None
+def create_project(
+    account: Account, region: Region, by: User | None, name: str, description: str = ""
+) -> Project:
+    """Create a project in a region. Raises RuleError, ActionDenied."""
+    require(by, "log:CreateProject", region.pk, account.pk, f"project/{name}")
+    found = [*rules.project_name(name), *rules.description(description)]
+    with transaction.atomic():
+        # the lock keeps two requests from both finding the name free
+        Region.objects.select_for_update().get(pk=region.pk)
+        if not found and Project.objects.filter(region=region, name=name).exists():
+            found = [Violation("ProjectTaken", "project_name")]
+        if found:
+            raise RuleError(*found)
+        return Project.objects.create(account=account, region=region, name=name, description=description)
 
 
 def create_logstore(
-    project: Project, by: User, name: str, *, report: bool = False, ttl: int | None = None
+    project: Project, by: User | None, name: str, *, ttl: int | None = None, report: bool = False
 ) -> Logstore:
-    """Create a Logstore: records stay 7 days with the analysis report, else 300, unless ``ttl`` says otherwise."""
-    access.require(
-        by, "log:CreateLogStore", resource_of(project.name, project.region_id, project.account_id, name)
+    """Create a Logstore; without a ttl it keeps data 300 days, or 7 with the analysis report.
+
+    Raises RuleError, ActionDenied.
+    """
+    _require(by, "log:CreateLogStore", project, name)
+    days = ttl or (rules.REPORT_RETENTION if report else rules.DEFAULT_RETENTION)
+    found = [*rules.logstore_name(name), *rules.retention(days)]
+    with transaction.atomic():
+        Project.objects.select_for_update().get(pk=project.pk)
+        if not found and project.logstores.filter(name=name).exists():
+            found = [Violation("LogstoreTaken", "logstore_name")]
+        if found:
+            raise RuleError(*found)
+        return Logstore.objects.create(project=project, name=name, ttl=days, analysis_report=report)
+
+
+def enable_analysis_report(logstore: Logstore, by: User | None) -> None:
+    """Switch the analysis report on in a Logstore that lacks it, which sets its retention to 7 days."""
+    _require(by, "log:CreateIndex", logstore.project, logstore.name)
+    Logstore.objects.filter(pk=logstore.pk, analysis_report=False).update(
+        analysis_report=True, ttl=rules.REPORT_RETENTION
     )
-    days = ttl if ttl is not None else (rules.REPORT_TTL if report else rules.DEFAULT_TTL)
-    rules.check([rules.check_logstore_name(name), rules.check_ttl(days)])
-    try:
-        with transaction.atomic():
-            return Logstore.objects.create(project=project, name=name, ttl=days, analysis_report=report)
-    except IntegrityError:
-        taken = Violation("LogstoreAlreadyExist", "logstore", f"logstore {name} already exists.", "SLS API")
-        raise rules.RuleError([taken]) from None
+    logstore.refresh_from_db()
 
 
-@transaction.atomic
-def enable_analysis_report(logstore: Logstore, by: User) -> None:
-    """Switch the analysis report on in a Logstore that does not have it; its records then stay 7 days."""
-    _require(logstore, by, "log:CreateIndex")
-    changed = Logstore.objects.filter(pk=logstore.pk, analysis_report=False).update(
-        analysis_report=True, ttl=rules.REPORT_TTL
-    )
-    if not changed:
-        message = "The analysis report of this Logstore is enabled already."
-        raise rules.RuleError([Violation("ReportAlreadyEnabled", "report", message, "SEED1")])
+def records_beyond(logstore: Logstore, days: int) -> int:
+    """Return how many records a retention of so many days would delete at once."""
+    kept = int(timezone.now().timestamp()) - days * DAY
+    parts = Part.objects.filter(logstore=logstore, removed_at__isnull=True, max_time__lt=kept)
+    return sum(parts.values_list("rows", flat=True))
 
 
-def set_retention(logstore: Logstore, by: User, ttl: int) -> None:
-    """Change how many days records stay; 3650 keeps them for good."""
-    _require(logstore, by, "log:UpdateLogStore")
-    rules.check([rules.check_ttl(ttl)])
-    Logstore.objects.filter(pk=logstore.pk).update(ttl=ttl)
+def set_retention(logstore: Logstore, by: User | None, days: int) -> None:
+    """Set how many days a Logstore keeps its data; 3650 is for good. Raises RuleError, ActionDenied."""
+    _require(by, "log:UpdateLogStore", logstore.project, logstore.name)
+    found = rules.retention(days)
+    if found:
+        raise RuleError(*found)
+    Logstore.objects.filter(pk=logstore.pk).update(ttl=days)
+    logstore.refresh_from_db()
 
 
-def delete_logstore(logstore: Logstore, by: User) -> None:
-    """Delete a Logstore with all its records; flow logs that deliver into it fail from then on."""
-    _require(logstore, by, "log:DeleteLogStore")
-    logstore.delete()
-
-
-def delete_project(project: Project, by: User) -> None:
-    """Delete a project with its Logstores and all their records."""
-    access.require(by, "log:DeleteProject", resource_of(project.name, project.region_id, project.account_id))
-    project.delete()
-
-
-def _require(logstore: Logstore, by: User, action: str) -> None:
+def delete_logstore(logstore: Logstore, by: User | None) -> None:
+    """Delete a Logstore with its records; flow logs that deliver to it stop and say so."""
     project = logstore.project
-    access.require(
-        by, action, resource_of(project.name, project.region_id, project.account_id, logstore.name)
-    )
+    _require(by, "log:DeleteLogStore", project, logstore.name)
+    with transaction.atomic():
+        logstore.delete()
+        targets = FlowLog.objects.filter(
+            account=project.account_id,
+            region=project.region_id,
+            project_name=project.name,
+            logstore_name=logstore.name,
+        )
+        for flow_log_id in targets.values_list("pk", flat=True):
+            delivery_status.delivery_failed(flow_log_id, "LogstoreNotExist")
+    logger.info("Logstore %s of project %s deleted by %s", logstore.name, project.pk, by)
+
+
+def delete_project(project: Project, by: User | None) -> None:
+    """Delete a project without Logstores; flow logs that name it say so. Raises RuleError, ActionDenied."""
+    require(by, "log:DeleteProject", project.region_id, project.account_id, f"project/{project.name}")
+    with transaction.atomic():
+        Project.objects.select_for_update().filter(pk=project.pk).first()
+        if project.logstores.exists():
+            raise RuleError(Violation("ProjectNotEmpty"))
+        targets = FlowLog.objects.filter(
+            account=project.account_id, region=project.region_id, project_name=project.name
+        )
+        flow_log_ids = list(targets.values_list("pk", flat=True))
+        project.delete()
+        for flow_log_id in flow_log_ids:
+            delivery_status.delivery_failed(flow_log_id, "ProjectNotExist")
+    logger.info("project %s deleted by %s", project.name, by)
+
+
+def _require(by: User | None, action: str, project: Project, logstore: str) -> None:
+    path = f"project/{project.name}/logstore/{logstore}"
+    require(by, action, project.region_id, project.account_id, path)

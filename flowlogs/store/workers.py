@@ -189,6 +189,9 @@ class _Pool:
         """Kill every worker of this pool."""
         with self._changed:
             idle, self._idle = self._idle, []
+            if self._reaper is not None:
+                self._reaper.cancel()
+                self._reaper = None
             for worker in self._busy:
                 worker.process.kill()
         for worker in idle:

@@ -10,7 +10,12 @@ import pytest
 from console import bootstrap
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PRETEND = "import runpy, sys; sys.version_info = {version}; sys.argv = ['manage.py', 'check']; runpy.run_path('manage.py', run_name='__main__')"
+PRETEND = """
+import runpy, sys
+sys.version_info = {version}
+sys.argv = ["manage.py", "check"]
+runpy.run_path("manage.py", run_name="__main__")
+"""
 
 
 def start(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

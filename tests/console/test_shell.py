@@ -49,10 +49,16 @@ def test_security_headers(client: Client, db: None) -> None:
     assert response["X-Request-Id"]
 
 
-def test_admin_alone_may_have_style_elements(client: Client, db: None) -> None:
-    response = client.get("/admin/login/")
-    assert "style-src-elem 'self' 'unsafe-inline'" in response["Content-Security-Policy"]
-    assert "script-src 'self';" in response["Content-Security-Policy"] + ";"
+def test_admin_alone_may_have_style_elements(admin_client: Client) -> None:
+    policy = admin_client.get("/admin/")["Content-Security-Policy"]
+    assert "style-src-elem 'self' 'unsafe-inline'" in policy
+    assert "script-src 'self';" in policy + ";"
+
+
+def test_admin_is_for_administrators(client: Client, owner: User) -> None:
+    assert client.get("/admin/", follow=True).redirect_chain[-1][0] == "/login/?next=/admin/"
+    client.force_login(owner)
+    assert client.get("/admin/", follow=True).status_code == 403
 
 
 @pytest.mark.urls(__name__)

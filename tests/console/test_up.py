@@ -34,6 +34,7 @@ class Installation:
             for name, value in os.environ.items()
             if not name.startswith(("FLOW", "DJANGO_", "REDIS"))
         }
+        self.processes: list[subprocess.Popen[str]] = []
         self.environ = {**kept, "FLOW_SYSTEM_PYTHON": "1", "FLOWLOG_HOME": str(home), "PYTHONUNBUFFERED": "1"}
 
     def up(self, *arguments: str) -> "subprocess.Popen[str]":
@@ -48,7 +49,7 @@ class Installation:
             "--collector-port",
             str(self.udp),
         ]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*command, *arguments],
             cwd=ROOT,
             env=self.environ,
@@ -56,20 +57,27 @@ class Installation:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.processes.append(process)
+        return process
+
+    def end(self) -> None:
+        """Kill what a failed test has left."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Installation:
-    return Installation(tmp_path / "home")
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    installation = Installation(tmp_path / "home")
+    yield installation
+    installation.end()
 
 
 @pytest.fixture
-def running(installation: Installation) -> Iterator["subprocess.Popen[str]"]:
-    process = installation.up()
-    yield process
-    if process.poll() is None:
-        process.kill()
-    process.communicate()
+def running(installation: Installation) -> "subprocess.Popen[str]":
+    return installation.up()
 
 
 def greeting(process: "subprocess.Popen[str]") -> str:
@@ -185,7 +193,7 @@ def test_a_busy_collector_port_is_one_clear_line(installation: Installation) -> 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--port", "99999"), "cannot serve pages"),
+        (("--port", "99999"), "from 0 to 65535"),
         (("--host", "203.0.113.1"), "cannot serve pages"),
         (("--collector-port", "0"), "from 1 to 65535"),
         (("--no-worker",), "needs REDIS_URL"),

@@ -1,0 +1,66 @@
+"""How a result is to be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["tiles", "table", "line", "area", "bar", "ranking"]
+Unit = Literal["count", "bytes", "bps", "packets", "percent", "plain"]
+Columns = Sequence[str]
+Rows = Sequence[Sequence[Any]]
+Figure = dict[str, Any]
+
+KINDS: dict[Kind, str] = {
+    "table": "Table",
+    "line": "Line chart",
+    "bar": "Column chart",
+    "area": "Area chart",
+    "ranking": "Bar chart",
+    "tiles": "Single values",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One single value: the column that holds it, its label and its unit."""
+
+    column: str
+    label: str
+    unit: Unit = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The half-open time ``[start, end)`` that a chart shows, in Unix seconds, and its bucket in seconds."""
+
+    start: int
+    end: int
+    step: int
+
+    def buckets(self) -> range:
+        """Return the starts of all buckets that the span touches, aligned to the epoch."""
+        return range(self.start - self.start % self.step, self.end, self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What to draw of a result: columns for ``x``, ``y`` and, where one column names the series, ``series``.
+
+    ``labels`` puts names on series and columns; ``units`` overrides ``unit`` for single columns of a table.
+    """
+
+    kind: Kind
+    unit: Unit = "count"
+    x: str = ""
+    y: tuple[str, ...] = ()
+    series: str = ""
+    stacked: bool = False
+    labels: dict[str, str] = field(default_factory=dict)
+    units: dict[str, Unit] = field(default_factory=dict)
+    tiles: tuple[Tile, ...] = ()
+
+    def label(self, name: str) -> str:
+        """Return what people read for a series or a column."""
+        return self.labels.get(name, name)

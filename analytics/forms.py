@@ -1,0 +1,133 @@
+"""What an address asks for, as values: the time range, the query and how to show its result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from analytics.charts import KINDS
+from analytics.ranges import RangeError, TimeRange, between, relative
+from flowlogs.record import FIELD_BY_NAME
+
+PAGE_SIZES = (20, 50, 100)
+LONGEST_QUERY = 20_000
+LAYOUTS = {"table": "Table", "list": "Key and value"}
+CHARTS = {kind: label for kind, label in KINDS.items() if kind != "tiles"}
+
+
+class _Lenient(forms.Field):
+    """One of a few values; anything else is the first of them, so that a mistyped address still shows a page."""
+
+    def __init__(self, values: list[str]) -> None:
+        super().__init__(required=False)
+        self.values = values
+
+    def clean(self, value: Any) -> str:
+        """Return the value, or the first there is."""
+        return value if value in self.values else self.values[0]
+
+
+class RangeForm(forms.Form):
+    """A time range in an address: `range=15m` (and `at`, the instant it ends), or `from` and `to`."""
+
+    range = forms.CharField(required=False)
+    at = forms.CharField(required=False)
+    to = forms.CharField(required=False)
+
+    def __init__(self, data: Mapping[str, Any], *, now: int, default: str = "15m") -> None:
+        super().__init__(data)
+        self.fields["from"] = forms.CharField(required=False)
+        self.now = now
+        self.default = default
+
+    def clean(self) -> dict[str, Any]:
+        """Add `time`, the TimeRange; where it cannot be read, the default range and an error that says why."""
+        values: dict[str, Any] = {**(super().clean() or {})}
+        try:
+            values["time"] = self._time(values)
+        except RangeError as error:
+            self.add_error(None, str(error))
+            values["time"] = relative(self.default, self.now)
+        return values
+
+    @property
+    def time(self) -> TimeRange:
+        """The range that was asked for."""
+        self.is_valid()
+        time: TimeRange = self.cleaned_data["time"]
+        return time
+
+    @property
+    def error(self) -> str:
+        """What is wrong with the range, or nothing."""
+        return "" if self.is_valid() else str(next(iter(self.errors.values()))[0])
+
+    def _time(self, values: dict[str, Any]) -> TimeRange:
+        asked = values["range"]
+        if asked in ("", "custom") and (values["from"] or values["to"]):
+            return between(values["from"], values["to"], self.now)
+        at = int(values["at"]) if values["at"].isdecimal() and len(values["at"]) <= 11 else self.now
+        return relative(self.default if asked in ("", "custom") else asked, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What the search page shows: it makes the page's address, and the address makes it."""
+
+    text: str
+    time: TimeRange
+    tab: str
+    page: int
+    page_size: int
+    layout: str
+    chart: str
+    field: str
+
+    def address(self, **changes: str | int | None) -> str:
+        """Return the query string of this page with some parameters changed, or left out where None."""
+        parameters: dict[str, str | int | None] = {
+            "q": self.text,
+            **self.time.parameters(),
+            "tab": self.tab,
+            "page": self.page if self.page > 1 else None,
+            "page_size": self.page_size if self.page_size != PAGE_SIZES[0] else None,
+            "layout": self.layout if self.layout != "table" else None,
+            "chart": self.chart,
+            "field": self.field,
+            **changes,
+        }
+        query = QueryDict(mutable=True)
+        query.update({name: str(value) for name, value in parameters.items() if value not in (None, "")})
+        return "?" + query.urlencode()
+
+
+class SearchForm(RangeForm):
+    """The parameters of the search page."""
+
+    q = forms.CharField(required=False, max_length=LONGEST_QUERY, label="Query")
+    tab = _Lenient(["", "raw", "graph"])
+    page = forms.CharField(required=False)
+    page_size = _Lenient([str(size) for size in PAGE_SIZES])
+    layout = _Lenient(list(LAYOUTS))
+    chart = _Lenient(["", *CHARTS])
+    field = _Lenient(["", *FIELD_BY_NAME])
+
+    def search(self) -> Search:
+        """Return what was asked for; what cannot be read stands at its default."""
+        self.is_valid()
+        values = self.cleaned_data
+        page = values["page"]
+        return Search(
+            text=values.get("q", ""),
+            time=values["time"],
+            tab=values["tab"],
+            page=max(1, int(page)) if page.isdecimal() and len(page) < 9 else 1,
+            page_size=int(values["page_size"]),
+            layout=values["layout"],
+            chart=values["chart"],
+            field=values["field"],
+        )

@@ -1,0 +1,112 @@
+"""Time ranges of pages: relative or from-to, in the address, half-open, UTC, in whole Unix seconds. Pure.
+
+A relative range ends at an instant that pages pin in their links (``at``), so that the second page, a
+chart and its table all speak of the same records.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from analytics.moments import parse_moment
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+RELATIVE = ("15m", "1h", "4h", "24h", "7d", "30d")
+LONGEST = 3650 * DAY
+_END_OF_TIME = 32_503_680_000  # the year 3000
+_UNITS = {"m": (MINUTE, "Minute"), "h": (HOUR, "Hour"), "d": (DAY, "Day")}
+_STEPS = (
+    MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE,
+    HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 7 * DAY, 28 * DAY,
+)  # fmt: skip
+
+
+class RangeError(ValueError):
+    """A time range that cannot be read. The message is safe to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """The half-open time ``[start, end)`` in Unix seconds; ``relative`` is how it was asked: ``15m``."""
+
+    start: int
+    end: int
+    relative: str = ""
+
+    @property
+    def seconds(self) -> int:
+        """The length in seconds."""
+        return self.end - self.start
+
+    @property
+    def label(self) -> str:
+        """What the time picker shows, in the product's words."""
+        if self.relative:
+            return f"{duration_label(self.relative)} (Relative)"
+        return f"{written(self.start)} to {written(self.end)} UTC"
+
+    def step(self, most: int) -> int:
+        """Return the shortest bucket in seconds that cuts the range into at most so many.
+
+        Never below a minute: that is the shortest capture window, and a record stands at its start.
+        """
+        return next((step for step in _STEPS if self.seconds <= step * most), _STEPS[-1])
+
+    def parameters(self) -> dict[str, str]:
+        """Return the range as parameters of an address that always means this very range."""
+        if self.relative:
+            return {"range": self.relative, "at": str(self.end)}
+        return {"from": str(self.start), "to": str(self.end)}
+
+
+def relative(text: str, at: int) -> TimeRange:
+    """Return the range of a length such as ``15m``, ``4h`` or ``7d`` that ends before ``at``."""
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", text)
+    if not match:
+        raise RangeError(f"“{text}” is not a time range such as 15m, 4h or 7d.")
+    seconds = int(match[1]) * _UNITS[match[2]][0]
+    if seconds > LONGEST:
+        raise RangeError("A time range is at most 3650 days long.")
+    return TimeRange(at - seconds, at, text)
+
+
+def between(start: str, end: str, now: int) -> TimeRange:
+    """Return the range from ``start`` up to ``end``, each as ``analytics.moments`` reads it."""
+    first, last = instant(start, now), instant(end, now)
+    if first >= last:
+        raise RangeError("The time range ends before it starts: “From” must be earlier than “To”.")
+    if last - first > LONGEST:
+        raise RangeError("A time range is at most 3650 days long.")
+    return TimeRange(first, last)
+
+
+def instant(text: str, now: int) -> int:
+    """Return a point in time as whole Unix seconds."""
+    try:
+        at = parse_moment(text.strip(), now)
+    except (ValueError, OverflowError) as error:
+        raise RangeError(str(error)) from None
+    if not 0 <= at < _END_OF_TIME:
+        raise RangeError(f"{text!r} is no time that records can have.")
+    return at
+
+
+def written(at: int) -> str:
+    """Return an instant as people read it, in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration_label(text: str) -> str:
+    """Return a length such as ``15m`` in words: ``15 Minutes``."""
+    number, word = text[:-1], _UNITS[text[-1]][1]
+    return f"{number} {word}" if number == "1" else f"{number} {word}s"
+
+
+def step_label(seconds: int) -> str:
+    """Return a bucket in words: ``minute``, ``5 minutes``, ``hour``."""
+    for size, word in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
+        if seconds % size == 0:
+            return word if seconds == size else f"{seconds // size} {word}s"
+    return f"{seconds} seconds"

@@ -1,0 +1,18 @@
+"""Pages of the analytics app, all below a region."""
+
+from django.urls import path
+
+from analytics.views import dashboards, downloads, fields, logstores, search
+
+app_name = "analytics"
+
+_STORE = "log-service/<slug:project>/<slug:logstore>/"
+
+urlpatterns = [
+    path("log-service/", logstores.log_service, name="log-service"),
+    path(_STORE, search.search, name="search"),
+    path(f"{_STORE}fields/<str:field>/", fields.field, name="field"),
+    path(f"{_STORE}download/", downloads.download, name="download"),
+    path(f"{_STORE}overview/", dashboards.dashboard, {"dashboard": "overview"}, name="overview"),
+    path(f"{_STORE}charts/<slug:dashboard>/<slug:chart>/", dashboards.chart, name="chart"),
+]

@@ -1,0 +1,1 @@
+"""The pages of the Log Service: Logstores, search and dashboards."""

@@ -1,0 +1,211 @@
+"""The search page of a Logstore: a query, a time range, the count over time, records or a result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from analytics import run
+from analytics.charts import KINDS, suggest, tabulate
+from analytics.forms import CHARTS, LAYOUTS, Search, SearchForm
+from analytics.language import COLUMNS, add_term, problem
+from analytics.ranges import TimeRange, step_label, written
+from analytics.run import QueryError, Result, RunError, Slot
+from analytics.views import answers, failures, pages
+from analytics.views.access import reads_logstore
+from analytics.views.fields import top_values
+from analytics.views.logs import rows_of
+from analytics.views.parts import has_sql, search_part
+from console.requests import ConsoleRequest
+from flowlogs.models import Logstore
+from flowlogs.record import FIELD_NAMES, FIELDS
+
+MOST_BARS = 240
+_CHANGES = ("add", "exclude", "only", "zoom")
+
+
+@require_safe
+@reads_logstore
+@vary_on_headers("HX-Request")
+def search(request: ConsoleRequest, store: Logstore) -> HttpResponse:
+    """Show what the query of the address finds; a click on a value or a bar changes the address first."""
+    form = SearchForm(request.GET, now=pages.now())
+    asked = form.search()
+    if any(name in request.GET for name in _CHANGES):
+        return HttpResponseRedirect(_changed(asked, request.GET))
+    # Links to other pages of this result must speak of the same records, so they carry the pinned range.
+    request.GET = QueryDict(asked.address()[1:])
+    context = _frame(store, asked) | _found(store, asked, form.error)
+    if context.get("last_page", asked.page) < asked.page:
+        return HttpResponseRedirect(asked.address(page=context["last_page"]))
+    whole = not request.htmx or request.htmx.history_restore_request or request.htmx.target != "search"
+    return render(request, f"analytics/search.html{'' if whole else '#search'}", context)
+
+
+def _changed(asked: Search, parameters: QueryDict) -> str:
+    """Return the address after a click on a value or a bar; a query that has a mistake stays as it is."""
+    changes: dict[str, str | None] = {"at": None, "page": None}
+    if problem(asked.text) is None:
+        for name, base, negate in (
+            ("add", asked.text, False),
+            ("exclude", asked.text, True),
+            ("only", "", False),
+        ):
+            field, _, value = parameters.get(name, "").partition(":")
+            if field in COLUMNS:
+                changes["q"] = add_term(base, field, value, negate)
+    if zoom := parameters.get("zoom"):
+        start, _, end = zoom.partition("-")
+        changes |= {"range": None, "from": start, "to": end}
+    return asked.address(**changes)
+
+
+def _frame(store: Logstore, asked: Search) -> dict[str, Any]:
+    return {
+        "store": store,
+        "search": asked,
+        "asked_tab": asked.tab,
+        "rows": min(12, asked.text.count("\n") + 1),
+        "overview_url": pages.address(store, "overview"),
+        "fields_json": [{"name": field.name, "doc": field.doc} for field in FIELDS],
+        **pages.picker(asked.time),
+    }
+
+
+def _found(store: Logstore, asked: Search, range_error: str) -> dict[str, Any]:
+    if range_error:
+        return {"error": failures.Failure("error", range_error)}
+    try:
+        tab = asked.tab or ("graph" if has_sql(asked.text) else "raw")
+        found = _graph(store, asked) if tab == "graph" else _raw(store, asked)
+    except QueryError as error:
+        return {"error": failures.of_query(error, asked.text)}
+    except RunError as error:
+        return {"error": failures.of_run(error)}
+    tabs = {
+        "raw_url": asked.address(tab="raw", page=None),
+        "graph_url": asked.address(tab="graph", page=None),
+    }
+    return {"tab": tab, **tabs, **found}
+
+
+def _raw(store: Logstore, asked: Search) -> dict[str, Any]:
+    time = asked.time
+    result = run.run_query(
+        store,
+        search_part(asked.text),
+        time.start,
+        time.end,
+        limit=asked.page_size,
+        offset=(asked.page - 1) * asked.page_size,
+        width=time.step(MOST_BARS),
+    )
+    paginator = Paginator(range(result.total or 0), asked.page_size)
+    return {
+        "page": paginator.get_page(asked.page),
+        "last_page": paginator.num_pages,
+        "logs": rows_of(result.columns, result.rows),
+        "columns": FIELD_NAMES,
+        "layouts": [(value, label, asked.address(layout=value)) for value, label in LAYOUTS.items()],
+        "field_list": _field_list(store, asked),
+        "download_url": pages.address(store, "download") + asked.address(tab="raw"),
+        "histogram": histogram(result.histogram, time),
+        "result": result,
+        "matched": result.total,
+        **_nothing_found(asked),
+    }
+
+
+def _graph(store: Logstore, asked: Search) -> dict[str, Any]:
+    time = asked.time
+    slots = run.histogram(store, asked.text, time.start, time.end, time.step(MOST_BARS))
+    found: dict[str, Any] = {
+        "histogram": histogram(slots, time),
+        "matched": sum(slot.count for slot in slots),
+    }
+    if not has_sql(asked.text):
+        return found | {
+            "empty_title": "The query has no SQL",
+            "empty_text": "Add it after a vertical bar, such as: | select srcaddr, count(1) as logs group by "
+            "srcaddr order by logs desc limit 10",
+        }
+    result = run.run_query(store, asked.text, time.start, time.end)
+    return found | {"result": result} | _drawn(store, asked, result)
+
+
+def _drawn(store: Logstore, asked: Search, result: Result) -> dict[str, Any]:
+    if not result.rows:
+        return {"empty_title": answers.NO_DATA, "empty_text": answers.NO_DATA_HINT}
+    kinds = {kind: label for kind, label in KINDS.items() if kind in CHARTS}
+    kind = next((kind for kind in kinds if kind == asked.chart), None)
+    spec = suggest(kind, result.columns, result.rows)
+    answer = answers.drawn(spec, result)
+    table = tabulate(spec, result.columns, result.rows)
+    numeric = [head["numeric"] for head in table["heads"]]
+    return {
+        "answer": {"kind": spec.kind},
+        "figure": {name: answer[name] for name in ("state", "kind", "figure", "styles")}
+        if "figure" in answer
+        else None,
+        "table": table | {"cells": [list(zip(numeric, row, strict=True)) for row in table["rows"]]},
+        "chart_kinds": [
+            (value, label, asked.address(chart=value, tab="graph")) for value, label in kinds.items()
+        ],
+        "download_url": pages.address(store, "download") + asked.address(tab="graph"),
+    }
+
+
+def histogram(slots: tuple[Slot, ...], time: TimeRange) -> dict[str, Any]:
+    """Return the bars of the counts over time, their heights in percent of the highest."""
+    most = max((slot.count for slot in slots), default=0)
+    return {
+        "bars": [
+            {
+                "start": slot.start,
+                "end": slot.end,
+                "count": slot.count,
+                "label": f"{written(slot.start)} to {written(slot.end)[11:]}",
+                # A single record among millions must still show.
+                "height": max(2, round(100 * slot.count / most)) if slot.count else 0,
+            }
+            for slot in slots
+        ],
+        "most": most,
+        "step_label": step_label(time.step(MOST_BARS)),
+        "from": written(time.start),
+        "middle": written((time.start + time.end) // 2),
+        "to": written(time.end),
+    }
+
+
+def _field_list(store: Logstore, asked: Search) -> list[dict[str, Any]]:
+    """Return every field with where its top values are; those of the field that the address names are there."""
+    return [
+        {
+            "field": field,
+            "url": pages.address(store, "field", field=field.name)
+            + asked.address(tab=None, page=None, field=None),
+            "page_url": asked.address(field=field.name),
+            "values": top_values(store, asked, field) if field.name == asked.field else None,
+        }
+        for field in FIELDS
+    ]
+
+
+def _nothing_found(asked: Search) -> dict[str, str]:
+    if search_part(asked.text) == "*":
+        text = (
+            "Nothing was delivered with a time in this range. Choose a longer one, or look at the flow logs."
+        )
+        return {"empty_title": "No logs in this time range", "empty_text": text}
+    return {
+        "empty_title": "No logs match the query",
+        "empty_text": "Choose a longer time range, or search for less.",
+        "empty_url": asked.address(q=None, page=None),
+        "empty_label": "Clear the query",
+    }

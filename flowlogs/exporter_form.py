@@ -1,0 +1,107 @@
+"""Forms of the Exporters page: strings into what an exporter observes and how it is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from console.models import Account, Region
+
+from .models import Exporter, NetworkInterface, Vpc, VSwitch
+
+Choices = list[tuple[str, str]]
+VERDICTS = ("ACCEPT", "REJECT")
+
+
+class BindingForm(forms.Form):
+    """What an exporter observes: a VPC, a vSwitch or a network interface of the region."""
+
+    resource = forms.ChoiceField(
+        label=_("It observes"),
+        help_text=_(
+            "Only flows of these interfaces become samples, so that two exporters do not count a flow twice."
+        ),
+    )
+
+    def __init__(self, *args: Any, account: Account, region: Region, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        vpcs = Vpc.objects.filter(account=account, region=region)
+        field = self.fields["resource"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [
+            (_("VPCs"), [(f"vpc:{vpc.pk}", str(vpc)) for vpc in vpcs]),
+            (_("vSwitches"), [(f"vsw:{row.pk}", str(row)) for row in VSwitch.objects.filter(vpc__in=vpcs)]),
+            (
+                _("ENIs"),
+                [(f"eni:{row.pk}", str(row)) for row in NetworkInterface.objects.filter(vpc__in=vpcs)],
+            ),
+        ]
+
+    def clean_resource(self) -> Vpc | VSwitch | NetworkInterface:
+        """Return the resource itself."""
+        kind, _colon, pk = self.cleaned_data["resource"].partition(":")
+        if kind == "vpc":
+            return Vpc.objects.get(pk=pk)
+        if kind == "vsw":
+            return VSwitch.objects.get(pk=pk)
+        return NetworkInterface.objects.get(pk=pk)
+
+
+class ProfileForm(forms.ModelForm):
+    """How an exporter is called and read."""
+
+    accept_points = forms.CharField(
+        label=_("Observation points that accept"),
+        required=False,
+        help_text=_("Numbers, comma separated; element 138"),
+    )
+    reject_points = forms.CharField(label=_("Observation points that reject"), required=False)
+    drop_ports = forms.CharField(
+        label=_("Output ports that mean dropped"),
+        required=False,
+        help_text=_("65533 for NetFlow of Open vSwitch"),
+    )
+
+    class Meta:
+        model = Exporter
+        fields = ("name", "byte_layer")
+        labels = {"byte_layer": _("Its byte counts are")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        points = self.instance.observation_points
+        for name, verdict in zip(("accept_points", "reject_points"), VERDICTS, strict=True):
+            self.initial[name] = ", ".join(point for point, told in points.items() if told == verdict)
+        self.initial["drop_ports"] = ", ".join(str(port) for port in self.instance.drop_ports)
+
+    def clean_accept_points(self) -> list[int]:
+        """Return numbers."""
+        return self._numbers("accept_points")
+
+    def clean_reject_points(self) -> list[int]:
+        """Return numbers."""
+        return self._numbers("reject_points")
+
+    def clean_drop_ports(self) -> list[int]:
+        """Return numbers."""
+        return self._numbers("drop_ports")
+
+    def _numbers(self, name: str) -> list[int]:
+        words = self.cleaned_data[name].replace(",", " ").split()
+        if any(not word.isdecimal() for word in words):
+            raise forms.ValidationError(_("Enter whole numbers, comma separated."))
+        return [int(word) for word in words]
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields of the exporter that the form sets."""
+        data = self.cleaned_data
+        points = {str(point): "ACCEPT" for point in data["accept_points"]}
+        points |= {str(point): "REJECT" for point in data["reject_points"]}
+        return {
+            "name": data["name"],
+            "byte_layer": data["byte_layer"],
+            "observation_points": points,
+            "drop_ports": data["drop_ports"],
+        }

@@ -1,0 +1,162 @@
+"""Exporters: who is sending, what it observes, what was lost and what matched nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import Min, Prefetch, Q, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from console import access
+from console.access import requires
+from console.htmx import go_to
+from console.requests import ConsoleRequest
+from flowlogs import hints, services
+from flowlogs.exporter_form import BindingForm, ProfileForm
+from flowlogs.models import Collector, Exporter, ExporterBinding, FlowLog, Loss, Stream
+from flowlogs.rules import DEFAULT_INTERVAL, RuleError
+
+SHOWN_LOSSES = 20
+SHOWN_STRAYS = 50
+PROTOCOLS = {5: "NetFlow v5", 9: "NetFlow v9", 10: "IPFIX"}
+BIND = "vpc:BindExporter"
+UNBIND = "vpc:UnbindExporter"
+MODIFY = "vpc:ModifyExporter"
+
+
+def _exporters(request: ConsoleRequest) -> QuerySet[Exporter]:
+    """Return the account's exporters of the region, and those that nobody has claimed."""
+    mine = Q(account=request.account, region=request.region)
+    bindings = Prefetch(
+        "bindings", ExporterBinding.objects.select_related("vpc", "vswitch", "network_interface")
+    )
+    streams = Prefetch("streams", Stream.objects.order_by("-last_seen"))
+    return Exporter.objects.filter(mine | Q(account__isnull=True)).prefetch_related(bindings, streams)
+
+
+@requires("vpc:DescribeExporters")
+def exporter_list(request: ConsoleRequest, region_id: str) -> HttpResponse:
+    """List exporters, those that need attention first."""
+    lateness = settings.FLOWLOG_LATENESS
+    interval = _shortest_interval(request)
+    lines = [
+        _line(exporter, interval, lateness) for exporter in _exporters(request).order_by("account", "address")
+    ]
+    collector = (
+        Collector.objects.filter(is_history=False, retired_at__isnull=True).order_by("-last_seen").first()
+    )
+    context = {
+        "lines": lines,
+        "collector": collector,
+        "target": f"{settings.FLOWLOG_COLLECTOR_HOST}:{settings.FLOWLOG_COLLECTOR_PORT}",
+        "may_bind": access.allowed_here(request, BIND),
+    }
+    return render(request, "flowlogs/exporters.html", context)
+
+
+@requires("vpc:DescribeExporters")
+def exporter_detail(request: ConsoleRequest, region_id: str, exporter_id: str) -> HttpResponse:
+    """Show one exporter: bindings, streams, losses, what matched no interface, and its profile."""
+    exporter = get_object_or_404(_exporters(request), pk=exporter_id)
+    context = {
+        "line": _line(exporter, _shortest_interval(request), settings.FLOWLOG_LATENESS),
+        "exporter": exporter,
+        "losses": Loss.objects.filter(Q(exporter=exporter) | Q(exporter__isnull=True)).order_by("-until")[
+            :SHOWN_LOSSES
+        ],
+        "strays": exporter.unattributed.order_by("-bytes")[:SHOWN_STRAYS],
+        "may_bind": access.allowed_here(request, BIND),
+        "may_unbind": access.allowed_here(request, UNBIND),
+        "may_modify": access.allowed_here(request, MODIFY),
+    }
+    return render(request, "flowlogs/exporter.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(BIND)
+def exporter_bind(request: ConsoleRequest, region_id: str, exporter_id: str) -> HttpResponse:
+    """Bind an exporter to what it observes."""
+    exporter = get_object_or_404(_exporters(request), pk=exporter_id)
+    form = BindingForm(request.POST or None, account=request.account, region=request.region)
+    if form.is_valid():
+        try:
+            services.bind_exporter(exporter, request.user, form.cleaned_data["resource"])
+        except RuleError as error:
+            form.add_error("resource", str(error))
+        else:
+            messages.success(request, _("The exporter is bound. Its flows become samples from now on."))
+            return go_to(request, "flowlogs:exporter-detail", region_id=region_id, exporter_id=exporter.pk)
+    return render(request, "flowlogs/exporter_bind.html", {"exporter": exporter, "form": form})
+
+
+@require_POST
+@requires(UNBIND)
+def exporter_unbind(
+    request: ConsoleRequest, region_id: str, exporter_id: str, binding_id: int
+) -> HttpResponse:
+    """Remove a binding."""
+    exporter = get_object_or_404(_exporters(request), pk=exporter_id)
+    binding = get_object_or_404(exporter.bindings.filter(vpc__account=request.account), pk=binding_id)
+    services.unbind_exporter(binding, request.user)
+    messages.success(request, _("The binding is removed."))
+    return go_to(request, "flowlogs:exporter-detail", region_id=region_id, exporter_id=exporter.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(MODIFY)
+def exporter_edit(request: ConsoleRequest, region_id: str, exporter_id: str) -> HttpResponse:
+    """Change how an exporter is called and read; one that nobody has claimed must be bound first."""
+    exporter = get_object_or_404(_exporters(request).filter(account=request.account), pk=exporter_id)
+    form = ProfileForm(request.POST or None, instance=exporter)
+    if form.is_valid():
+        try:
+            services.change_exporter(exporter, request.user, **form.values())
+        except RuleError as error:
+            form.add_error("name", str(error))
+        else:
+            messages.success(request, _("The exporter is changed."))
+            return go_to(request, "flowlogs:exporter-detail", region_id=region_id, exporter_id=exporter.pk)
+    return render(request, "flowlogs/exporter_edit.html", {"exporter": exporter, "form": form})
+
+
+def _shortest_interval(request: ConsoleRequest) -> int:
+    active = FlowLog.objects.filter(
+        account=request.account, region=request.region, status=FlowLog.Status.ACTIVE
+    )
+    return active.aggregate(shortest=Min("interval"))["shortest"] or DEFAULT_INTERVAL
+
+
+def _line(exporter: Exporter, interval: int, lateness: int) -> dict[str, Any]:
+    """Add up what the streams of an exporter say."""
+    streams = list(exporter.streams.all())
+    names = (
+        "datagrams",
+        "flows",
+        "attributed_flows",
+        "unattributed_flows",
+        "lost_flows",
+        "lost_datagrams",
+        "malformed",
+    )
+    found = [
+        hints.hold_back(
+            max((stream.longest_flow_ms for stream in streams), default=0),
+            max((stream.longest_delay_ms for stream in streams), default=0),
+            interval,
+            lateness,
+        ),
+        hints.clock(max((stream.clock_offset_ms for stream in streams), key=abs, default=0)),
+    ]
+    return {
+        "exporter": exporter,
+        "streams": [(stream, PROTOCOLS.get(stream.version, _("Unsupported"))) for stream in streams],
+        "protocols": sorted({PROTOCOLS.get(stream.version, _("Unsupported")) for stream in streams}),
+        "bindings": list(exporter.bindings.all()),
+        "hints": [hint for hint in found if hint is not None],
+        **{name: sum(getattr(stream, name) for stream in streams) for name in names},
+    }

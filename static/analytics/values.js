@@ -1,0 +1,38 @@
+// A click on a value of a log offers what can be done with it; without this script it is added to the query.
+"use strict";
+
+(() => {
+  const menu = () => document.getElementById("value-menu");
+
+  document.addEventListener("click", (event) => {
+    const value = event.target.closest("button[data-value]");
+    if (value) {
+      event.preventDefault();
+      offer(value);
+    } else if (event.target.closest("#value-menu button")) {
+      menu().hidePopover();
+    }
+  });
+
+  function offer(value) {
+    const popover = menu();
+    const [field] = value.value.split(":", 1);
+    const text = value.value.slice(field.length + 1);
+    popover.querySelector("[data-term]").textContent = `${field}: ${text}`;
+    for (const button of popover.querySelectorAll("button[name]")) button.value = value.value;
+    popover.querySelector("[data-copy-value]").dataset.copy = text;
+    popover.showPopover({ source: value });
+    place(popover, value.getBoundingClientRect());
+    popover.querySelector("button").focus();
+  }
+
+  function place(popover, at) {
+    const box = popover.getBoundingClientRect();
+    const left = Math.min(at.left, document.documentElement.clientWidth - box.width - 8);
+    const below = at.bottom + 4 + box.height < window.innerHeight;
+    popover.style.left = `${Math.max(8, left)}px`;
+    popover.style.top = `${below ? at.bottom + 4 : Math.max(8, at.top - box.height - 4)}px`;
+  }
+
+  document.addEventListener("scroll", () => menu()?.matches(":popover-open") && menu().hidePopover(), true);
+})();
