@@ -12,4 +12,4 @@ class AnalyticsConfig(AppConfig):
         """Show Log Service in the navigation."""
         from console.hooks import NavItem, register_nav
 
-        register_nav(NavItem("Log Service", "Log Service", "analytics:log-service", 50, "log:ListProject"))
+        register_nav(NavItem("Analysis", "Log Service", "analytics:log-service", 50, "log:ListProject"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
@@ -22,7 +23,7 @@ from django.contrib.staticfiles.finders import BaseFinder
 from django.contrib.staticfiles.utils import matches_patterns
 from django.core.files.storage import FileSystemStorage, Storage
 
-from flowlogs.store.files import durable
+from flowlogs.store.files import durable, durable_name
 
 SCRIPT = "plotly.min.js"
 STYLES = "plotly.css"
@@ -30,7 +31,8 @@ PREFIX = "plotly"
 
 _RULES_START = '={"X,X div":'
 _TEXT = r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
-_RULE = re.compile(rf"{_TEXT}:{_TEXT},?")
+_RULE = re.compile(rf"(?:{_TEXT}|([A-Z]\w*)):{_TEXT},?")
+_RULES_END = "}"
 _STYLE_ONCE = re.compile(
     r'document\.getElementById\("([0-9a-f]{64})"\)\)\{var \w+=document\.createElement\("style"\)'
 )
@@ -64,11 +66,17 @@ class PlotlyFinder(BaseFinder):
 def folder() -> Path:
     """Return the folder of the derived files, made at the first use of a version of Plotly."""
     place = Path(settings.FLOWLOG_HOME) / "derived" / f"plotly-{version('plotly')}"
-    # The last one written tells that all are there.
-    if not (place / f"{STYLES}.gz").exists():
-        source = _installed_script()
-        _write(place / SCRIPT, source.read_bytes())
-        _write(place / STYLES, style_sheet(source.read_text()).encode())
+    if place.exists():
+        return place
+    draft = place.with_name(durable_name(place.name, ""))
+    source = _installed_script()
+    _write(draft / SCRIPT, source.read_bytes())
+    _write(draft / STYLES, style_sheet(source.read_text()).encode())
+    try:
+        draft.rename(place)
+    except OSError:
+        # Another process was first; its files are the same.
+        shutil.rmtree(draft)
     return place
 
 
@@ -86,11 +94,13 @@ def style_sheet(script: str) -> str:
     start = script.index(_RULES_START) + len("={")
     rules = []
     while match := _RULE.match(script, start):
-        selector = (
-            _unquoted(match[1]).replace("X", ".js-plotly-plot .plotly").replace("Y", ".plotly-notifier")
-        )
-        rules.append(f"{selector} {{ {_unquoted(match[2])} }}\n")
+        quoted, bare, declarations = match.groups()
+        selector = bare or _unquoted(quoted)
+        selector = selector.replace("X", ".js-plotly-plot .plotly").replace("Y", ".plotly-notifier")
+        rules.append(f"{selector} {{ {_unquoted(declarations)} }}\n")
         start = match.end()
+    if not script.startswith(_RULES_END, start):
+        raise ValueError("Plotly writes its styles in another way: " + script[start : start + 40])
     return "".join(rules)
 
 
@@ -107,9 +117,7 @@ def _installed_script() -> Path:
 
 
 def _write(path: Path, content: bytes) -> None:
-    for target, data in (
-        (path, content),
-        (path.with_name(f"{path.name}.gz"), gzip.compress(content, 9, mtime=0)),
-    ):
+    compressed = path.with_name(f"{path.name}.gz")
+    for target, data in ((path, content), (compressed, gzip.compress(content, 9, mtime=0))):
         with durable(target) as temporary:
             temporary.write_bytes(data)

@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from analytics.answers import names_and_types, plain_rows
-from analytics.exchange import Answer, Budget, EngineFailure, Log, OutOfMemory, OutOfTime
+from analytics.exchange import Answer, Budget, EngineFailure, Log, OutOfMemory, OutOfTime, PartUnreadable
 from flowlogs.record import FIELDS, TIME, TOPIC, quote
 from flowlogs.store.engine import files, literal
 
@@ -107,7 +107,7 @@ def _engine(log: Log, budget: Budget) -> Iterator[tuple[duckdb.DuckDBPyConnectio
         _prepare(connection, log, budget, parts)
         yield connection, len(parts) == len(log.parts)
     except (duckdb.Error, MemoryError) as error:
-        raise _failure(error, budget, time.monotonic() - started) from error
+        raise _failure(error, log, budget, time.monotonic() - started) from error
     finally:
         alarm.cancel()
         connection.close()
@@ -122,6 +122,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, log: Log, budget: Budget, pa
         "SET autoinstall_known_extensions = false",
         "SET autoload_known_extensions = false",
         "SET python_enable_replacements = false",
+        "SET error_on_division_by_zero = false",
         f"SET allowed_paths = [{paths}]",
         "SET enable_external_access = false",
         f"CREATE MACRO flc_from() AS ({log.start})",
@@ -163,14 +164,16 @@ def _bounded(answer: Answer) -> Answer:
     return answer
 
 
-def _failure(error: Exception, budget: Budget, seconds: float) -> EngineFailure:
+def _failure(error: Exception, log: Log, budget: Budget, seconds: float) -> EngineFailure:
     """Return what went wrong in words for the person who asked, without a path or our own SQL."""
     if isinstance(error, duckdb.InterruptException):
         return OutOfTime(f"The query was stopped after {seconds:.1f} s")
     if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
         return OutOfMemory(f"Query exceeded max memory size of {budget.memory / 2**30:.3g}GB")
+    if damaged := next((part for part in log.parts if part in str(error)), None):
+        return PartUnreadable("A part of the Logstore could not be read", damaged)
     if isinstance(error, duckdb.IOException | duckdb.PermissionException):
-        return EngineFailure("A part of the Logstore could not be read")
+        return EngineFailure("The engine could not read what the query needs")
     if isinstance(error, duckdb.InternalException | duckdb.FatalException):
         return EngineFailure("The engine failed on this query")
     return EngineFailure(_sentence(str(error)))

@@ -10,6 +10,17 @@ class EngineFailure(Exception):
     """A query that the engine could not answer; the message is safe to show."""
 
 
+class PartUnreadable(EngineFailure):
+    """A file of the Logstore is damaged; ``file`` is for the log, not for the person who asked."""
+
+    def __init__(self, message: str, file: str) -> None:
+        super().__init__(message, file)
+        self.file = file
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class OutOfTime(EngineFailure):
     """The query was interrupted at its deadline."""
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 
-from analytics.exchange import Answer, Budget, EngineFailure, Log, OutOfMemory, OutOfTime
+from analytics.exchange import Answer, Budget, EngineFailure, Log, OutOfMemory, OutOfTime, PartUnreadable
 from analytics.language import MOST_ROWS, Compiled, QueryError, compile_query
 from flowlogs.models import Logstore
 from flowlogs.store import workers
@@ -177,7 +177,7 @@ def _log(logstore: Logstore, compiled: Compiled, start: int | None, end: int | N
     log = Log(
         parts=tuple(str(store / part.path) for part in parts),
         start=min((part.min_time for part in parts), default=0) if start is None else start,
-        end=max((part.max_time for part in parts), default=0) + 1 if end is None else end,
+        end=max((part.max_time + 1 for part in parts), default=0) if end is None else end,
         now=int(time.time()),
         condition=compiled.condition,
         macros=compiled.macros,
@@ -217,6 +217,9 @@ def _ask(function: str, log: Log, arguments: dict[str, Any]) -> Answer:
         raise QueryTooLarge(str(error)) from error
     except (MemoryError, workers.WorkerDied) as error:
         raise QueryTooLarge("The query ended its engine process, most likely for lack of memory") from error
+    except PartUnreadable as error:
+        logger.error("part %s cannot be read", error.file, exc_info=error)
+        raise QueryFailed(str(error)) from error
     except EngineFailure as error:
         raise QueryFailed(str(error)) from error
 

@@ -1,11 +1,13 @@
 """Accounts and access in the admin site."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
+from django.db import models
 from django.db.models import Count, QuerySet
+from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
 
 from console.models import Account, Heartbeat, Policy, Region, Role, User
@@ -19,7 +21,6 @@ class RegionAdmin(admin.ModelAdmin):
     """Regions: what is available where."""
 
     list_display = ("id", "name", "area", "flow_logs_available", "ipv6_available", "order")
-    list_editable = ("flow_logs_available", "ipv6_available")
     list_filter = ("area", "flow_logs_available", "ipv6_available")
     search_fields = ("id", "name")
 
@@ -58,7 +59,6 @@ class PolicyAdmin(admin.ModelAdmin):
     list_filter = ("kind",)
     list_select_related = ("account",)
     search_fields = ("name", "description", "account__id", "account__name")
-    autocomplete_fields = ("account",)
 
 
 @admin.register(User)
@@ -69,8 +69,9 @@ class ConsoleUserAdmin(UserAdmin):
     list_filter = ("is_account_owner", "is_staff", "is_active")
     list_select_related = ("account",)
     search_fields = ("username", "email", "first_name", "last_name", "account__id", "account__name")
-    autocomplete_fields = ("account",)
-    filter_horizontal = ("policies",)
+    # Checkboxes, because the two-list widget of the admin is not accessible.
+    filter_horizontal = ()
+    formfield_overrides: ClassVar = {models.ManyToManyField: {"widget": CheckboxSelectMultiple}}
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Account", {"fields": ("account", "is_account_owner", "policies")}),

@@ -27,4 +27,4 @@ class ConsoleConfig(AppConfig):
         hooks.register_health("worker", readiness.worker)
         hooks.register_health("disk", readiness.disk)
         hooks.register_metrics("console", readiness.metrics)
-        hooks.register_periodic("console-heartbeat", "console.tasks.heartbeat", every=15)
+        hooks.register_periodic("console-heartbeat", "console.tasks.heartbeat", every=5)

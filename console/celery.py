@@ -7,6 +7,7 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
 from django.conf import settings
+from kombu.entity import Exchange, Queue
 
 from console import hooks
 
@@ -27,6 +28,11 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_time_limit=240,
+    # A worker takes from its queues in turn. So what is due every second is never behind a thousand
+    # deliveries: periodic tasks are in "control", work that people wait for can name "capture".
+    task_queues=[
+        Queue(name, Exchange(name), routing_key=name) for name in ("celery", "capture", hooks.CONTROL_QUEUE)
+    ],
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,

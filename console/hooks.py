@@ -13,6 +13,9 @@ from celery.schedules import schedule
 if TYPE_CHECKING:
     from console.models import Account
 
+CONTROL_QUEUE = "control"
+SHORTEST_EXPIRY = 5.0  # seconds
+
 
 @dataclass(frozen=True)
 class NavItem:
@@ -87,8 +90,13 @@ def metric_sources() -> dict[str, MetricSource]:
 
 
 def register_periodic(name: str, task: str, *, every: float) -> None:
-    """Have beat send the task of that name every so many seconds. The task must be safe to run twice."""
-    _schedule[name] = {"task": task, "schedule": schedule(every), "options": {"expires": every * 4}}
+    """Have beat send the task of that name every so many seconds. The task must be safe to run twice.
+
+    It should be short: it finds out what is due and leaves the work to other tasks. One that could not
+    begin before the next are due is dropped.
+    """
+    options = {"expires": max(every, SHORTEST_EXPIRY), "queue": CONTROL_QUEUE}
+    _schedule[name] = {"task": task, "schedule": schedule(every), "options": options}
 
 
 def periodic_tasks() -> dict[str, dict[str, object]]:

@@ -3,14 +3,6 @@
 import logging
 
 
-class WithoutRootWarning(logging.Filter):
-    """Drops Celery's warning about running as root: in a container that is the rule."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether the record stays."""
-        return "superuser privileges" not in record.getMessage()
-
-
 class WithoutReadiness(logging.Filter):
     """Drops Django's error line for a readiness answer of "not yet": probes ask every few seconds."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
 
 from console import measure
 from console.models import Region
@@ -48,6 +49,10 @@ class RegionAndAccount:
         request.region = None  # type: ignore[attr-defined]
         request.account = getattr(request.user, "account", None)  # type: ignore[attr-defined]
         response = self.get_response(request)
+        patch_vary_headers(response, ["HX-Request"])
+        if request.user.is_authenticated and not response.has_header("Cache-Control"):
+            # What an account sees stays in no cache: not after logout, not on a shared computer.
+            response["Cache-Control"] = "no-store"
         region = request.region  # type: ignore[attr-defined]
         if region is not None and request.COOKIES.get(REGION_COOKIE) != region.id:
             response.set_cookie(REGION_COOKIE, region.id, max_age=_YEAR, samesite="Lax", httponly=True)

@@ -3,8 +3,10 @@
 import logging
 import socket
 import threading
+import warnings
 
 from celery import beat
+from celery.exceptions import SecurityWarning
 from django.conf import settings
 from waitress.server import create_server
 
@@ -45,6 +47,8 @@ class Worker:
     """A Celery worker with a pool of threads."""
 
     def __init__(self) -> None:
+        # Celery warns of running as root because of pickle; our messages are JSON.
+        warnings.filterwarnings("ignore", category=SecurityWarning)
         self._worker = app.Worker(
             pool="threads",
             concurrency=WORKER_THREADS,

@@ -1,7 +1,6 @@
 """All settings. Every environment name is read here and nowhere else; without any, everything runs on this machine."""
 
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 
 from csp.constants import NONCE, SELF
@@ -192,11 +191,12 @@ if FLOWLOG_SECURE:
 
 # Static files come out of this folder and out of the installed packages; nothing is collected or copied.
 STATIC_URL = "static/"
-_plotly = find_spec("plotly")
-_plotly_folder = Path(_plotly.origin).parent / "package_data" if _plotly and _plotly.origin else None
-STATICFILES_DIRS: list[Path | tuple[str, Path]] = [ROOT / "static"]
-if _plotly_folder:
-    STATICFILES_DIRS.append(("plotly", _plotly_folder))
+STATICFILES_DIRS = [ROOT / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "analytics.assets.PlotlyFinder",
+]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "console.static.VersionedStaticFiles"},
@@ -215,7 +215,6 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "quiet_celery": {"()": "console.logs.WithoutRootWarning"},
         "quiet_readiness": {"()": "console.logs.WithoutReadiness"},
     },
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
@@ -223,7 +222,7 @@ LOGGING = {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "filters": ["quiet_celery", "quiet_readiness"],
+            "filters": ["quiet_readiness"],
         },
     },
     "root": {"handlers": ["stderr"], "level": FLOWLOG_LOG_LEVEL},

@@ -6,7 +6,6 @@ delivered and filtered from the records, and the part is read back and compared 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,101 +13,15 @@ import duckdb
 import numpy as np
 
 from .inventory_tables import interface_key
+from .jobs import Count, Job, Order, Outcome, PartFile, Span, Terms
 from .record import FIELDS, TIME, quote
+from .record_sql import IP_MACRO, RECORD
 from .store.engine import PART_FORMAT, connect, files, literal
 from .store.files import durable
 
 KEY = "direction, family, src_hi, src_lo, dst_hi, dst_lo, protocol, srcport, dstport, action, path"
 SORT = "rank, src_hi, src_lo, dst_hi, dst_lo, srcport, dstport, protocol, start"
 LINE_OVERHEAD = 1
-BIGGEST_SECOND = 4_294_967_295
-
-
-@dataclass(frozen=True)
-class Interface:
-    """An interface that records are written for."""
-
-    id: str
-    account: str
-    vm: str
-    vswitch: str
-    vpc: str
-
-
-@dataclass(frozen=True)
-class Order:
-    """What one flow log wants from a closing: interfaces (by place), filters, and the Logstore to fill."""
-
-    flow_log: str
-    logstore: int
-    interfaces: tuple[int, ...]
-    traffic_type: str
-    dual_stack: bool
-    paths: tuple[int, ...] = ()
-    since: int = 0
-    until: int = BIGGEST_SECOND
-    skipdata: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Job:
-    """One closing: files of samples, the window, the interfaces, the orders and where to write the parts.
-
-    With ``final``, interfaces without a sample in ``window_files`` (all files of the window) get NODATA.
-    With ``late``, the samples are counted and their interfaces get SKIPDATA, once for all ``late_files``.
-    An order for Logstore 0 is only counted. ``interfaces`` are in the order of their ids.
-    """
-
-    files: tuple[str, ...]
-    window: int
-    interval: int
-    interfaces: tuple[Interface, ...]
-    orders: tuple[Order, ...]
-    parts: dict[int, str]
-    final: bool = False
-    late: bool = False
-    window_files: tuple[str, ...] = ()
-    late_files: tuple[str, ...] = ()
-    spill: str = ""
-    memory: str = "900MB"
-
-
-@dataclass
-class Count:
-    """What one order came to, in flows, packets and bytes where it names three."""
-
-    scope: tuple[int, int, int] = (0, 0, 0)
-    delivered: tuple[int, int, int] = (0, 0, 0)
-    filtered: tuple[int, int, int] = (0, 0, 0)
-    records: int = 0
-    nodata: int = 0
-    skipdata: int = 0
-    size: int = 0
-
-    @property
-    def rows(self) -> int:
-        """Rows in the part: records, NODATA and SKIPDATA."""
-        return self.records + self.nodata + self.skipdata
-
-
-@dataclass
-class PartFile:
-    """A part that is durable on disk and not yet listed."""
-
-    logstore: int
-    path: str
-    rows: int
-    size: int
-    min_time: int
-    max_time: int
-
-
-@dataclass
-class Outcome:
-    """What a closing came to: counts in step with the orders, and the parts."""
-
-    counts: list[Count] = field(default_factory=list)
-    parts: list[PartFile] = field(default_factory=list)
 
 
 def close(job: Job) -> Outcome:
@@ -118,102 +31,208 @@ def close(job: Job) -> Outcome:
     parts that nobody lists.
     """
     with connect(spill=Path(job.spill) if job.spill else None, memory=job.memory) as connection:
+        return _Closing(connection, job).run()
+
+
+class _Closing:
+    """One closing in work. ``spans`` numbers each distinct span of all orders, so that one scan serves them all."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, job: Job) -> None:
+        self.connection = connection
+        self.job = job
+        self.spans = sorted({span for order in job.orders for span in order.spans()})
+        self.number = {span: number for number, span in enumerate(self.spans)}
+
+    def run(self) -> Outcome:
+        connection, job = self.connection, self.job
         connection.execute(IP_MACRO)
         register_interfaces(connection, job)
-        _aggregate(connection, job)
-        plans = [_plan(connection, job, order) for order in job.orders]
-        outcome = Outcome(counts=[plan.count for plan in plans])
-        for logstore, path in job.parts.items():
-            orders = [plan for plan in plans if plan.order.logstore == logstore]
-            part = _write_part(connection, job, logstore, Path(path), orders)
-            if part is not None:
-                outcome.parts.append(part)
-        return outcome
+        self._register_spans()
+        scopes = self._scopes(job.files)
+        # what this closing takes is counted already
+        others = tuple(sorted(set(job.window_files) - set(job.files)))
+        if not job.late:
+            self._aggregate()
+        counts = [self._count(number, order, scopes) for number, order in enumerate(job.orders)]
+        seen = set(scopes) | set(self._scopes(others))
+        self._mark(counts, seen, set(scopes) if job.late else set())
+        parts = [self._write(logstore, Path(path), counts) for logstore, path in job.parts.items()]
+        late = {self.spans[number].place for number in scopes} if job.late else set()
+        return Outcome(
+            counts, [part for part in parts if part is not None], [job.interfaces[p].id for p in sorted(late)]
+        )
 
+    def _register_spans(self) -> None:
+        """Make ``spans`` (number, rank, key, since, until) and ``scopes`` (order, span)."""
+        interfaces = self.job.interfaces
+        _register(
+            self.connection,
+            "spans",
+            number=np.arange(len(self.spans), dtype=np.uint32),
+            rank=np.array([span.place for span in self.spans], dtype=np.uint32),
+            key=np.array([interface_key(interfaces[span.place].id) for span in self.spans], dtype=np.uint64),
+            since=np.array([span.since for span in self.spans], dtype=np.uint32),
+            until=np.array([span.until for span in self.spans], dtype=np.uint32),
+        )
+        pairs = [
+            (place, self.number[span])
+            for place, order in enumerate(self.job.orders)
+            for span in order.spans()
+        ]
+        _register(
+            self.connection,
+            "scopes",
+            wanted_by=np.array([order for order, _ in pairs], dtype=np.uint32),
+            span=np.array([span for _, span in pairs], dtype=np.uint32),
+        )
 
-@dataclass(frozen=True)
-class _Plan:
-    """An order with its counts and the interfaces that it marks."""
+    def _grouped(self, paths: tuple[str, ...], keys: str, sums: str) -> str:
+        """Return a query that sums the samples of the window in some files by span number, rank and other keys.
 
-    order: Order
-    count: Count
-    ranks: str
-    nodata: tuple[int, ...]
-    skipdata: tuple[int, ...]
+        Where every span is the whole window, grouping by interface first saves a join of every sample.
+        """
+        source = f"FROM {files(list(paths))}" if paths else NO_SAMPLES
+        window = f'"window" = {self.job.window} AND "interval" = {self.job.interval}'
+        if all(span == Span(span.place) for span in self.spans):
+            return (
+                f"SELECT number, rank, grouped.* EXCLUDE (eni) FROM (SELECT eni{keys}, {sums} {source} "
+                f"WHERE {window} GROUP BY eni{keys}) AS grouped JOIN spans ON eni = key"
+            )
+        return (
+            f"SELECT number, any_value(rank) AS rank{keys}, {sums} {source} "
+            f'JOIN spans ON eni = key AND "last" >= since AND "last" < until '
+            f"WHERE {window} GROUP BY number{keys}"
+        )
 
+    def _scopes(self, paths: tuple[str, ...]) -> dict[int, Terms]:
+        """Return flows, packets and bytes of the samples in each span that has any."""
+        if not paths:
+            return {}
+        sums = "count(*), sum(packets)::BIGINT, sum(bytes)::BIGINT"
+        rows = self.connection.execute(self._grouped(paths, "", sums)).fetchall()
+        return {number: _terms(terms) for number, _, *terms in rows}
 
-def _plan(connection: duckdb.DuckDBPyConnection, job: Job, order: Order) -> _Plan:
-    ranks = _ranks(connection, job, order)
-    count = _count(connection, job, order, ranks)
-    if not order.logstore:
-        return _Plan(order, count, ranks, (), ())
-    skipdata = set(order.skipdata)
-    if job.late:
-        # one SKIPDATA record stands beside the OK records, however often something arrives late
-        late = _seen(connection, job, order, job.files) - _seen(connection, job, order, job.late_files)
-        skipdata |= late & set(order.interfaces)
-    nodata: set[int] = set()
-    if job.final:
-        nodata = set(order.interfaces) - _seen(connection, job, order, job.window_files) - skipdata
-    count.nodata, count.skipdata = len(nodata), len(skipdata)
-    return _Plan(order, count, ranks, tuple(sorted(nodata)), tuple(sorted(skipdata)))
+    def _aggregate(self) -> None:
+        sums = (
+            "sum(packets)::UBIGINT AS packets, sum(bytes)::UBIGINT AS bytes, "
+            'min("start") AS "start", max("end") AS "end", bit_or(tcp_flags) AS tcp_flags, '
+            "count(*)::UBIGINT AS samples"
+        )
+        self.connection.execute(
+            f"CREATE TEMP TABLE records AS {self._grouped(self.job.files, f', {KEY}', sums)}"
+        )
 
+    def _count(self, number: int, order: Order, scopes: dict[int, Terms]) -> Count:
+        found = [scopes[span] for span in map(self.number.get, order.spans()) if span in scopes]
+        count = Count(scope=_sum(found))
+        if self.job.late or not order.logstore:
+            return count
+        wanted = _wanted(order)
+        sums = ", ".join(
+            f"coalesce(sum({column}) FILTER ({condition}), 0)::BIGINT"
+            for condition in (wanted, f"NOT ({wanted})")
+            for column in ("samples", "packets", "bytes")
+        )
+        *terms, count.records = _row(
+            self.connection, f"SELECT {sums}, count(*) FILTER ({wanted}) {_records_of(number)}"
+        )
+        count.delivered, count.filtered = _terms(terms[:3]), _terms(terms[3:])
+        return count
 
-def _seen(connection: duckdb.DuckDBPyConnection, job: Job, order: Order, paths: tuple[str, ...]) -> set[int]:
-    """Return the interfaces with a sample of the window in some files."""
-    if not paths:
-        return set()
-    found = connection.execute(
-        f"SELECT DISTINCT rank FROM {files(list(paths))} JOIN interfaces ON eni = key "
-        f"WHERE {_of_window(job, order)}"
-    )
-    return {int(rank) for rank in found.fetchnumpy()["rank"]}
+    def _mark(self, counts: list[Count], seen: set[int], late: set[int]) -> None:
+        """Decide who gets NODATA and SKIPDATA, into ``markers``; one of either for an interface and order.
+
+        The record speaks of the time in which the window and the coverage overlap.
+        """
+        rows: list[tuple[int, int, bool, int, int]] = []
+        for number, (order, count) in enumerate(zip(self.job.orders, counts, strict=True)):
+            spans_of: dict[int, list[Span]] = {}
+            for span in order.spans() if order.logstore else ():
+                spans_of.setdefault(span.place, []).append(span)
+            for place, spans in spans_of.items():
+                numbers = {self.number[span] for span in spans}
+                since = max(self.job.window, min(span.since for span in spans))
+                until = min(self.job.end, max(span.until for span in spans))
+                if place in order.skipdata or (numbers & late and place not in order.skipped):
+                    rows.append((number, place, True, since, until))
+                    count.skipdata += 1
+                elif self.job.final and not numbers & seen and place not in order.skipped:
+                    rows.append((number, place, False, since, until))
+                    count.nodata += 1
+        columns = [np.array(column) for column in zip(*rows, strict=True)] or [
+            np.empty(0, dtype=np.uint32)
+        ] * 5
+        names = ("wanted_by", "rank", "is_skipdata", "start", "end")
+        _register(self.connection, "markers", **dict(zip(names, columns, strict=True)))
+
+    def _write(self, logstore: int, path: Path, counts: list[Count]) -> PartFile | None:
+        orders = [number for number, order in enumerate(self.job.orders) if order.logstore == logstore]
+        own = [counts[number] for number in orders]
+        expected = [
+            sum(count.rows for count in own),
+            *(sum(count.delivered[term] for count in own) for term in (1, 2)),
+        ]
+        if not expected[0]:
+            return None
+        columns = ", ".join(f"{expression} AS {quote(name)}" for name, expression in RECORD.items())
+        rows = " UNION ALL ".join(query for number in orders for query in self._rows(number))
+        with durable(path) as temporary:
+            self.connection.execute(
+                f"COPY (SELECT {columns} FROM ({rows}) AS r JOIN interfaces USING (rank) ORDER BY {SORT}) "
+                f"TO {literal(str(temporary))} ({PART_FORMAT})"
+            )
+            written = files([str(temporary)])
+            *found, low, high = _row(
+                self.connection,
+                "SELECT count(*), coalesce(sum(packets), 0)::BIGINT, coalesce(sum(bytes), 0)::BIGINT, "
+                f"min({quote(TIME)}), max({quote(TIME)}) FROM {written}",
+            )
+            if found != expected:
+                raise RuntimeError(
+                    f"part {path.name} holds {found} records, packets and bytes; {expected} were aggregated"
+                )
+            _share_size(self.connection, written, own)
+        return PartFile(logstore, str(path), found[0], path.stat().st_size, low, high)
+
+    def _rows(self, number: int) -> list[str]:
+        """Return queries for all rows that an order puts into its part: OK, NODATA and SKIPDATA."""
+        nulls = ", ".join(f"NULL AS {column}" for column in (*KEY.split(", "), "packets", "bytes"))
+        marked = (
+            f'SELECT rank, {nulls}, "start", "end", NULL AS tcp_flags, '
+            f"CASE WHEN is_skipdata THEN 'SKIPDATA' ELSE 'NODATA' END AS status "
+            f"FROM markers WHERE wanted_by = {number}"
+        )
+        if self.job.late:
+            return [marked]
+        taken = (
+            f'SELECT rank, {KEY}, packets, bytes, "start", "end", tcp_flags, \'OK\' AS status '
+            f"{_records_of(number)} AND {_wanted(self.job.orders[number])}"
+        )
+        return [taken, marked]
 
 
 def register_interfaces(connection: duckdb.DuckDBPyConnection, job: Job) -> None:
-    """Make the table ``interfaces`` that records take their identifiers from; ``rank`` is the place in the job."""
+    """Make the table ``interfaces``; ``rank`` is the place of an interface, ``key`` what samples call it."""
     names = job.interfaces
-    connection.register(
-        "interface_columns",
-        {
-            "rank": np.arange(len(names), dtype=np.uint32),
-            "key": np.array([interface_key(name.id) for name in names], dtype=np.uint64),
-            **{
-                column: np.array([getattr(name, column) for name in names], dtype=object)
-                for column in ("id", "account", "vm", "vswitch", "vpc")
-            },
+    _register(
+        connection,
+        "interfaces",
+        rank=np.arange(len(names), dtype=np.uint32),
+        key=np.array([interface_key(name.id) for name in names], dtype=np.uint64),
+        **{
+            column: np.array([getattr(name, column) for name in names], dtype=object)
+            for column in ("id", "account", "vm", "vswitch", "vpc")
         },
     )
-    connection.execute("CREATE TEMP TABLE interfaces AS SELECT * FROM interface_columns")
 
 
-def _cohort(order: Order) -> str:
-    """Name the table of records that an order draws from: orders with the same dates share one."""
-    return f"records_{order.since}_{order.until}"
+def _register(connection: duckdb.DuckDBPyConnection, table: str, **columns: Any) -> None:
+    connection.register(f"{table}_columns", columns)
+    connection.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {table}_columns")
 
 
-def _of_window(job: Job, order: Order) -> str:
-    of_window = f'"window" = {job.window} AND "interval" = {job.interval}'
-    return f'{of_window} AND "last" >= {order.since} AND "last" < {order.until}'
-
-
-def _aggregate(connection: duckdb.DuckDBPyConnection, job: Job) -> None:
-    """Make one table of records for each cohort; ``rank`` names the interface."""
-    for order in {_cohort(order): order for order in job.orders}.values():
-        source = (
-            f"FROM {files(list(job.files))} WHERE {_of_window(job, order)}"
-            if job.files
-            else f"FROM {EMPTY_SAMPLES}"
-        )
-        grouped = f"""
-            SELECT eni, {KEY}, sum(packets)::UBIGINT AS packets, sum(bytes)::UBIGINT AS bytes,
-                   min("start") AS "start", max("end") AS "end", bit_or(tcp_flags) AS tcp_flags,
-                   count(*)::UBIGINT AS samples
-            {source} GROUP BY eni, {KEY}"""
-        connection.execute(
-            f"CREATE TEMP TABLE {_cohort(order)} AS "
-            f"SELECT rank, grouped.* EXCLUDE (eni) FROM ({grouped}) AS grouped JOIN interfaces ON eni = key"
-        )
+def _records_of(order: int) -> str:
+    return f"FROM records WHERE number IN (SELECT span FROM scopes WHERE wanted_by = {order})"
 
 
 def _wanted(order: Order) -> str:
@@ -233,176 +252,34 @@ def _wanted(order: Order) -> str:
     return " AND ".join(conditions) or "true"
 
 
-def _ranks(connection: duckdb.DuckDBPyConnection, job: Job, order: Order) -> str:
-    """Return a condition on ``rank`` for the interfaces of an order."""
-    if len(order.interfaces) == len(job.interfaces):
-        return "true"
-    name = f"scope_{abs(hash(order))}"
-    connection.register(f"{name}_columns", {"rank": np.array(order.interfaces, dtype=np.uint32)})
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT rank FROM {name}_columns")
-    return f"rank IN (SELECT rank FROM {name})"
+def _sum(found: list[Terms]) -> Terms:
+    return _terms([sum(terms[place] for terms in found) for place in range(3)])
 
 
-def _count(connection: duckdb.DuckDBPyConnection, job: Job, order: Order, ranks: str) -> Count:
-    count = Count()
-    if job.files:
-        sums = "count(*), coalesce(sum(packets), 0)::BIGINT, coalesce(sum(bytes), 0)::BIGINT"
-        count.scope = _row(
-            connection,
-            f"SELECT {sums} FROM {files(list(job.files))} JOIN interfaces ON eni = key "
-            f"WHERE {_of_window(job, order)} AND {ranks}",
-        )
-    if job.late or not order.logstore:
-        return count
-    wanted = _wanted(order)
-    sums = ", ".join(
-        f"coalesce(sum({column}) FILTER ({condition}), 0)::BIGINT"
-        for condition in (wanted, f"NOT ({wanted})")
-        for column in ("samples", "packets", "bytes")
-    )
-    *terms, count.records = _row(
-        connection, f"SELECT {sums}, count(*) FILTER ({wanted}) FROM {_cohort(order)} WHERE {ranks}"
-    )
-    count.delivered, count.filtered = tuple(terms[:3]), tuple(terms[3:])
-    return count
+def _terms(values: list[int]) -> Terms:
+    flows, packets, octets = values
+    return flows, packets, octets
 
 
-def _row(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
-    return tuple(int(value) for value in connection.execute(query).fetchall()[0])
+def _row(connection: duckdb.DuckDBPyConnection, query: str) -> list[int]:
+    return [int(value) for value in connection.execute(query).fetchall()[0]]
 
 
-def _write_part(
-    connection: duckdb.DuckDBPyConnection, job: Job, logstore: int, path: Path, plans: list[_Plan]
-) -> PartFile | None:
-    expected = sum(plan.count.rows for plan in plans)
-    if not expected:
-        return None
-    record_columns = ", ".join(f"{expression} AS {quote(name)}" for name, expression in RECORD.items())
-    rows = " UNION ALL ".join(query for plan in plans for query in _rows(job, plan))
-    with durable(path) as temporary:
-        connection.execute(
-            f"COPY (SELECT {record_columns} FROM ({rows}) AS r JOIN interfaces USING (rank) ORDER BY {SORT}) "
-            f"TO {literal(str(temporary))} ({PART_FORMAT})"
-        )
-        written = files([str(temporary)])
-        rows_written, low, high, packets, octets = _row(
-            connection,
-            f"SELECT count(*), min({quote(TIME)}), max({quote(TIME)}), coalesce(sum(packets), 0)::BIGINT, "
-            f"coalesce(sum(bytes), 0)::BIGINT FROM {written}",
-        )
-        delivered = [sum(plan.count.delivered[term] for plan in plans) for term in (1, 2)]
-        if [rows_written, packets, octets] != [expected, *delivered]:
-            raise RuntimeError(
-                f"part {path.name} holds {rows_written} records, {packets} packets, {octets} bytes; "
-                f"{expected} records, {delivered[0]} packets, {delivered[1]} bytes were aggregated"
-            )
-        _share_size(connection, written, plans)
-    return PartFile(logstore, str(path), rows_written, path.stat().st_size, low, high)
-
-
-def _share_size(connection: duckdb.DuckDBPyConnection, written: str, plans: list[_Plan]) -> None:
+def _share_size(connection: duckdb.DuckDBPyConnection, written: str, counts: list[Count]) -> None:
     """Note the text bytes of the records of each order, the unit of generation fees, shared by rows."""
     columns = " + ".join(f"coalesce(strlen({quote(f.name)}::VARCHAR), 1)" for f in FIELDS)
     line = len(FIELDS) - 1 + LINE_OVERHEAD
     (total,) = _row(connection, f"SELECT coalesce(sum({columns} + {line}), 0)::BIGINT FROM {written}")
-    rows = sum(plan.count.rows for plan in plans)
-    for plan in plans:
-        plan.count.size = total * plan.count.rows // rows
+    rows = sum(count.rows for count in counts)
+    for count in counts:
+        count.size = total * count.rows // rows
 
 
-def _rows(job: Job, plan: _Plan) -> list[str]:
-    """Return queries for all rows that an order puts into its part: OK, NODATA and SKIPDATA."""
-    order, queries = plan.order, []
-    if not job.late:
-        condition = f"{_wanted(order)} AND {plan.ranks}"
-        queries.append(f"SELECT *, 'OK' AS status FROM {_cohort(order)} WHERE {condition}")
-    start, end = max(job.window, order.since), min(job.window + 60 * job.interval, order.until)
-    for status, ranks in (("NODATA", plan.nodata), ("SKIPDATA", plan.skipdata)):
-        if ranks:
-            values = ", ".join(f"({int(rank)})" for rank in ranks)
-            nulls = ", ".join(f"NULL AS {column}" for column in (*KEY.split(", "), "packets", "bytes"))
-            queries.append(
-                f'SELECT rank::UINTEGER AS rank, {nulls}, {start}::UINTEGER AS "start", {end}::UINTEGER AS "end", '
-                f"NULL AS tcp_flags, NULL AS samples, '{status}' AS status FROM (VALUES {values}) AS silent(rank)"
-            )
-    return queries
-
-
-def count_samples(
-    paths: list[str], windows: list[tuple[int, int]]
-) -> list[tuple[str, int, int, int, int, int, int, int]]:
-    """Count samples by file, interface, window and second of their last packet.
-
-    Returns rows of path, interface key, window start, interval, second, flows, packets, bytes.
-    """
-    wanted = ", ".join(f"({int(start)}, {int(interval)})" for start, interval in windows)
-    with connect() as connection:
-        rows = connection.execute(
-            f'SELECT filename, eni, "window", "interval", "last", count(*), sum(packets)::BIGINT, sum(bytes)::BIGINT '
-            f"FROM read_parquet([{', '.join(literal(path) for path in paths)}], filename = true) "
-            f'WHERE ("window", "interval") IN ({wanted}) GROUP BY ALL'
-        )
-        return rows.fetchall()
-
-
-def _ok(expression: str) -> str:
-    return f"CASE WHEN status = 'OK' THEN {expression} END"
-
-
-RECORD: dict[str, str] = {
-    "version": "1::BIGINT",
-    "account-id": "account",
-    "eni-id": "id",
-    "vm-id": _ok("nullif(vm, '')"),
-    "vswitch-id": _ok("vswitch"),
-    "vpc-id": _ok("vpc"),
-    "type": "CASE family WHEN 4 THEN 'IPv4' WHEN 6 THEN 'IPv6' END",
-    "protocol": "protocol::BIGINT",
-    "srcaddr": "address_text(family, src_hi, src_lo)",
-    "srcport": "srcport::BIGINT",
-    "dstaddr": "address_text(family, dst_hi, dst_lo)",
-    "dstport": "dstport::BIGINT",
-    "direction": "CASE direction WHEN 0 THEN 'in' WHEN 1 THEN 'out' END",
-    "action": "CASE action WHEN 1 THEN 'ACCEPT' WHEN 0 THEN 'REJECT' END",
-    "packets": "packets::BIGINT",
-    "bytes": "bytes::BIGINT",
-    "start": '"start"::BIGINT',
-    "end": '"end"::BIGINT',
-    "tcp-flags": "tcp_flags::BIGINT",
-    "log-status": "status",
-    "traffic_path": "path::BIGINT",
-    TIME: '"start"::BIGINT',
-}
-
-EMPTY_SAMPLES = (
-    "(SELECT 0::UBIGINT AS eni, 0::UTINYINT AS direction, 4::UTINYINT AS family, 0::UBIGINT AS src_hi, "
-    "0::UBIGINT AS src_lo, 0::UBIGINT AS dst_hi, 0::UBIGINT AS dst_lo, 0::UTINYINT AS protocol, "
-    "0::USMALLINT AS srcport, 0::USMALLINT AS dstport, 0::UTINYINT AS action, 0::UTINYINT AS path, "
-    '0::UBIGINT AS packets, 0::UBIGINT AS bytes, 0::UINTEGER AS "start", 0::UINTEGER AS "end", '
-    "0::USMALLINT AS tcp_flags) WHERE false"
+NO_SAMPLES = (
+    'FROM (SELECT 0::UBIGINT AS eni, 0::UINTEGER AS "window", 0::UTINYINT AS "interval", 0::UBIGINT AS src_hi, '
+    "0::UBIGINT AS src_lo, 0::UBIGINT AS dst_hi, 0::UBIGINT AS dst_lo, 0::UTINYINT AS direction, "
+    "4::UTINYINT AS family, 0::UTINYINT AS protocol, 0::USMALLINT AS srcport, 0::USMALLINT AS dstport, "
+    "0::UTINYINT AS action, 0::UTINYINT AS path, 0::UBIGINT AS packets, 0::UBIGINT AS bytes, "
+    '0::UINTEGER AS "start", 0::UINTEGER AS "end", 0::UINTEGER AS "last", 0::USMALLINT AS tcp_flags '
+    "WHERE false)"
 )
-
-
-def _ip_macro() -> str:
-    """Return the macro that prints an address: dotted, or IPv6 as RFC 5952 wants it.
-
-    RFC 5952, section 4.2: the longest run of two or more zero groups becomes ``::``, the first of equal ones.
-    """
-    four = " || '.' || ".join(f"((lo >> {shift}) & 255)::VARCHAR" for shift in (24, 16, 8, 0))
-    groups = [
-        f"printf('%x', (({half} >> {shift}) & 65535)::INTEGER)"
-        for half in ("hi", "lo")
-        for shift in (48, 32, 16, 0)
-    ]
-    six = f"concat_ws(':', {', '.join(groups)})"
-    cases = " ".join(
-        f"WHEN regexp_matches(six, '(^|:)0(:0){{{run - 1}}}(:|$)') "
-        f"THEN regexp_replace(six, '(^|:)0(:0){{{run - 1}}}(:|$)', '::')"
-        for run in range(8, 1, -1)
-    )
-    compressed = f"list_transform([{six}], lambda six: CASE {cases} ELSE six END)[1]"
-    return f"CREATE MACRO address_text(family, hi, lo) AS CASE family WHEN 4 THEN {four} WHEN 6 THEN {compressed} END"
-
-
-IP_MACRO = _ip_macro()
-assert len(RECORD) == len(FIELDS) + 1

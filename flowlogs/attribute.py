@@ -8,25 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .addresses import MISSING, Bools
 from .inventory_tables import CODE_OTHER, CODE_PUBLIC_IP, Inventory
-from .netflow import Flows, StreamKey
+from .netflow import ACCEPT, REJECT, Flows, StreamKey
 from .secgroups import IN, OUT
 from .tallies import Stray, StreamCount, Tally, WindowCount, count_streams, count_windows, find_strays
-from .verdicts import (
-    ACCEPT,
-    ASSUMED,
-    FROM_EXPORTER,
-    FROM_RULES,
-    REJECT,
-    by_rules,
-    observed_side,
-    told_by_exporters,
-)
+from .verdicts import ASSUMED, FROM_EXPORTER, FROM_RULES, by_rules, observed_side, told_by_exporters
 from .windows import MINUTE
 
 ACTIVE_TIMEOUT = 2
@@ -34,7 +26,7 @@ CLOCK_TOLERANCE_MS = 30_000
 LINK_LAYER_OVERHEAD = 14
 LARGEST_COUNTER = 1 << 48
 
-Column = NDArray[np.generic]
+Column = NDArray[Any]
 Indices = NDArray[np.int64]
 
 

@@ -10,13 +10,14 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from . import ingest
+from . import reception
 from .models import Closing, Collector, IntervalChange, InventoryVersion, SampleSlice, Window
 from .windows import MINUTE, Schedule, starts_between
 
@@ -24,7 +25,9 @@ logger = logging.getLogger(__name__)
 
 CLOSED_AT_ONCE = 300
 WINDOWS_AT_ONCE = 20_000
-HINT_AGAIN = timedelta(seconds=10)
+HINT_AGAIN = timedelta(seconds=30)
+MOST_HINTS = 40
+SUPPLEMENTS_APART = timedelta(minutes=1)
 
 Spans = dict[tuple[str, int], list[tuple[int, int | None]]]
 
@@ -39,28 +42,27 @@ def sweep(enqueue: Callable[[int], object]) -> int:
 
     ``enqueue`` takes the id of a closing that wants delivery.
     """
-    through = horizon(ingest.collectors())
+    through = horizon(reception.collectors())
     if through is None:
         return 0
     create_windows(through)
-    made = close_due(through, enqueue)
-    for closing in overdue():
-        enqueue(closing)
+    made = close_due(through)
+    hint(enqueue)
     return made
 
 
 def horizon(collectors: list[Collector]) -> int | None:
     """Return the Unix second through which all that was received is decoded; None before any collector ran.
 
-    A dead collector holds nothing back once its segments are decoded; one that replays the past does until
-    it is through.
+    A dead or retired collector holds nothing back once its segments are decoded; one that replays the past does
+    until it is through.
     """
-    if not collectors:
+    if not collectors and not Collector.objects.exists():
         return None
     waiting = [
         c.decoded_through
         for c in collectors
-        if c.is_history or ingest.is_live(c) or c.decoded_through < c.sealed_through
+        if c.is_history or reception.is_live(c) or c.decoded_through < c.sealed_through
     ]
     now = int(timezone.now().timestamp())
     return min([now, *(through // 1000 for through in waiting)])
@@ -126,42 +128,53 @@ def _merged(spans: set[tuple[int, int | None]]) -> list[tuple[int, int | None]]:
     return merged
 
 
-def close_due(through: int, enqueue: Callable[[int], object]) -> int:
+def close_due(through: int) -> int:
     """Make the closings that are due when everything received before ``through`` (Unix s) is decoded."""
     plan = schedule()
-    waiting = SampleSlice.objects.filter(window=OuterRef("pk"), closing__isnull=True)
-    running = Closing.objects.filter(window=OuterRef("pk")).exclude(
-        state__in=(Closing.State.DELIVERED, Closing.State.QUARANTINED)
-    )
-    candidates = (
-        Window.objects.filter(start__lt=through - plan.lateness)
-        .annotate(has_samples=Exists(waiting), is_running=Exists(running))
-        .filter(Q(is_final=False) | Q(has_samples=True), is_running=False)
-        .order_by("-start")
-    )
     made = 0
-    for window in candidates[:CLOSED_AT_ONCE]:
-        kind = _due(window, through, plan, has_samples=window.has_samples)
-        if kind is not None and _close(window, kind, enqueue):
+    for window in _candidates(through, plan)[:CLOSED_AT_ONCE]:
+        kind = _due(window, through, plan)
+        if kind is not None and _close(window, kind):
             made += 1
     return made
 
 
-def _due(window: Window, through: int, plan: Schedule, *, has_samples: bool) -> Closing.Kind | None:
-    """Return which kind of closing a window is due for, if any."""
+def _candidates(through: int, plan: Schedule) -> QuerySet[Any]:
+    """Return the windows that are due for any closing and have none under way, newest first."""
+    closings = Closing.objects.filter(window=OuterRef("pk"))
+    under_way = closings.exclude(state__in=(Closing.State.DELIVERED, Closing.State.QUARANTINED))
+    recent = closings.filter(created_at__gt=timezone.now() - SUPPLEMENTS_APART)
+    waiting = SampleSlice.objects.filter(window=OuterRef("pk"), closing__isnull=True)
+    first = Q(closings_made=0, closes_at__lte=through)
+    supplement = Q(closings_made__gt=0, closes_at__lte=through, has_samples=True, is_recent=False)
+    final = Q(final_at__lte=through)
+    return (
+        Window.objects.filter(start__lt=through)
+        .annotate(
+            closes_at=F("start") + MINUTE * F("interval") + plan.lateness,
+            final_at=F("start") + MINUTE * F("interval") + max(plan.lateness, plan.late_limit),
+            has_samples=Exists(waiting),
+            is_under_way=Exists(under_way),
+            is_recent=Exists(recent),
+        )
+        .filter(
+            Q(is_final=False) & (first | supplement | final) | Q(is_final=True, has_samples=True),
+            is_under_way=False,
+        )
+        .order_by("-start")
+    )
+
+
+def _due(window: Window, through: int, plan: Schedule) -> Closing.Kind | None:
+    """Return which kind of closing a candidate is due for."""
     if window.is_final:
-        return Closing.Kind.LATE if has_samples else None
+        return Closing.Kind.LATE
     if through >= plan.final_at(window.end):
         return Closing.Kind.FINAL
-    if through < plan.closes_at(window.end):
-        return None
-    if window.closings_made == 0:
-        return Closing.Kind.RECORDS
-    # supplements once a minute at most: each makes a part
-    return Closing.Kind.RECORDS if has_samples and through % MINUTE < 10 else None
+    return Closing.Kind.RECORDS if through >= plan.closes_at(window.end) else None
 
 
-def _close(window: Window, kind: Closing.Kind, enqueue: Callable[[int], object]) -> bool:
+def _close(window: Window, kind: Closing.Kind) -> bool:
     try:
         with transaction.atomic():
             closing = Closing.objects.create(window=window, number=window.closings_made, kind=kind)
@@ -169,7 +182,6 @@ def _close(window: Window, kind: Closing.Kind, enqueue: Callable[[int], object])
             Window.objects.filter(pk=window.pk).update(
                 closings_made=window.closings_made + 1, is_final=window.is_final or kind == Closing.Kind.FINAL
             )
-            transaction.on_commit(lambda: enqueue(closing.pk))
     except IntegrityError:
         # another sweep made the same closing a moment ago
         logger.info("window %s was closed by another sweep", window.pk)
@@ -177,15 +189,21 @@ def _close(window: Window, kind: Closing.Kind, enqueue: Callable[[int], object])
     return True
 
 
-def overdue() -> list[int]:
-    """Return closings whose hint was lost or whose worker died."""
+def hint(enqueue: Callable[[int], object]) -> int:
+    """Hint at closings that wait for delivery, newest windows first; return how many hints were given.
+
+    Only so many hints are outstanding at once, so that no backlog of them stands before other tasks; one that
+    was lost is given again after a while.
+    """
     now = timezone.now()
-    lost_hint = Q(state=Closing.State.PENDING, created_at__lt=now - HINT_AGAIN) & (
-        Q(lease__isnull=True) | Q(lease__lt=now)
-    )
+    pending = Closing.objects.filter(state=Closing.State.PENDING)
+    outstanding = pending.filter(hinted_at__gt=now - HINT_AGAIN).count()
+    ready = Q(state=Closing.State.PENDING) & (Q(lease__isnull=True) | Q(lease__lt=now))
     dead = Q(state=Closing.State.DELIVERING, lease__lt=now)
-    return list(
-        Closing.objects.filter(lost_hint | dead)
-        .order_by("-window__start")
-        .values_list("pk", flat=True)[:CLOSED_AT_ONCE]
-    )
+    unhinted = Q(hinted_at__isnull=True) | Q(hinted_at__lte=now - HINT_AGAIN)
+    due = Closing.objects.filter(ready | dead).filter(unhinted).order_by("-window__start")
+    chosen = list(due.values_list("pk", flat=True)[: max(MOST_HINTS - outstanding, 0)])
+    Closing.objects.filter(pk__in=chosen).update(hinted_at=now)
+    for closing_id in chosen:
+        enqueue(closing_id)
+    return len(chosen)

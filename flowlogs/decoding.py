@@ -18,7 +18,8 @@ from typing import Any
 from . import spool
 from .attribute import Attributed, attribute
 from .inventory_tables import Inventory, compile_inventory
-from .netflow import Counters, Datagram, Loss, Sessions, StreamKey, decode
+from .netflow import Counters, Loss, Sessions, StreamKey, decode
+from .netflow.sessions import stream_key
 from .store.engine import SAMPLE_FORMAT, connect, literal
 from .store.files import durable
 from .tallies import Stray, StreamCount, WindowCount
@@ -28,7 +29,7 @@ BATCH_DATAGRAMS = 40_000
 
 @dataclass
 class Decoding:
-    """What one decode step made; lists run in step with ``streams`` where they speak of a stream's number."""
+    """What one decode step made; ``waiting`` counts the data sets that wait for their template after it."""
 
     sessions: dict[str, Any]
     path: str = ""
@@ -36,12 +37,13 @@ class Decoding:
     size: int = 0
     corrupt_frames: int = 0
     received_ms: int = 0
+    waiting: dict[StreamKey, int] = field(default_factory=dict)
     batches: list[Batch] = field(default_factory=list)
 
 
 @dataclass
 class Batch:
-    """The counts of one batch: decoded under one inventory version."""
+    """The counts of one batch, decoded under one inventory version; ``counts`` run in step with ``streams``."""
 
     streams: list[StreamKey]
     counters: dict[StreamKey, Counters]
@@ -56,17 +58,20 @@ def run(
     sessions: dict[str, Any],
     inventories: Sequence[tuple[int, str]],
     sample_path: str,
+    through_ms: int = 0,
 ) -> Decoding:
     """Decode and attribute segments in order, and write their samples.
 
-    ``inventories`` are pairs of Unix ms and path, oldest first: the version in force at receipt counts.
-    Raises ``OSError`` where a file cannot be read or written.
+    ``inventories`` are pairs of Unix ms and path, oldest first: the version in force at receipt counts. With these
+    segments everything received before ``through_ms`` (Unix ms) is here. Raises ``OSError`` where a file cannot be
+    read or written, ``NotASegment`` for a file that is none.
     """
     state = Sessions.from_json(sessions) if sessions else Sessions()
     result = Decoding(sessions=sessions)
     found: list[Attributed] = []
-    for datagrams, inventory in _batches(segments, inventories, result):
-        decoded = decode(datagrams, state)
+    batches = _batches(segments, inventories, result)
+    for number, (datagrams, inventory) in enumerate(batches, 1):
+        decoded = decode(datagrams, state, now_ns=through_ms * 1_000_000 if number == len(batches) else None)
         state = decoded.sessions
         attributed = attribute(decoded.flows, decoded.streams, inventory)
         result.batches.append(
@@ -82,6 +87,9 @@ def run(
         if len(attributed.samples["eni"]):
             found.append(attributed)
     result.sessions = state.to_json()
+    result.waiting = {
+        stream_key(stream): sum(map(len, kept.waiting.values())) for stream, kept in state.streams.items()
+    }
     if found:
         result.path = sample_path
         result.rows = sum(len(attributed.samples["eni"]) for attributed in found)
@@ -91,11 +99,11 @@ def run(
 
 def _batches(
     segments: Sequence[str], inventories: Sequence[tuple[int, str]], result: Decoding
-) -> Sequence[tuple[list[Datagram], Inventory]]:
+) -> Sequence[tuple[list[spool.Datagram], Inventory]]:
     """Return runs of datagrams that share an inventory version, in the order of receipt, of bounded size."""
     since = [instant for instant, _ in inventories]
-    batches: list[tuple[list[Datagram], Inventory]] = []
-    current: list[Datagram] = []
+    batches: list[tuple[list[spool.Datagram], Inventory]] = []
+    current: list[spool.Datagram] = []
     version = 0
     for path in segments:
         segment = spool.read(Path(path))
@@ -106,7 +114,7 @@ def _batches(
                 batches.append((current, _inventory(inventories[version][1])))
                 current = []
             version = in_force
-            current.append(Datagram(*datagram))
+            current.append(datagram)
         if segment.datagrams:
             result.received_ms = segment.datagrams[-1][0] // 1_000_000
     if current:

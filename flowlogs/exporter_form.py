@@ -5,48 +5,65 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from console.models import Account, Region
 
 from .models import Exporter, NetworkInterface, Vpc, VSwitch
 
-Choices = list[tuple[str, str]]
 VERDICTS = ("ACCEPT", "REJECT")
 
 
 class BindingForm(forms.Form):
-    """What an exporter observes: a VPC, a vSwitch or a network interface of the region."""
+    """What an exporter observes: a VPC or vSwitch of the region, or one network interface."""
 
     resource = forms.ChoiceField(
         label=_("It observes"),
+        required=False,
         help_text=_(
             "Only flows of these interfaces become samples, so that two exporters do not count a flow twice."
         ),
     )
+    interface = forms.CharField(
+        label=_("Or one ENI"), required=False, help_text=_("Its ID, or one of its addresses"), max_length=64
+    )
 
     def __init__(self, *args: Any, account: Account, region: Region, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        vpcs = Vpc.objects.filter(account=account, region=region)
+        self.vpcs = Vpc.objects.filter(account=account, region=region)
+        vswitches = VSwitch.objects.filter(vpc__in=self.vpcs)
         field = self.fields["resource"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [
-            (_("VPCs"), [(f"vpc:{vpc.pk}", str(vpc)) for vpc in vpcs]),
-            (_("vSwitches"), [(f"vsw:{row.pk}", str(row)) for row in VSwitch.objects.filter(vpc__in=vpcs)]),
-            (
-                _("ENIs"),
-                [(f"eni:{row.pk}", str(row)) for row in NetworkInterface.objects.filter(vpc__in=vpcs)],
-            ),
+            ("", _("Choose a resource")),
+            (_("VPCs"), [(f"vpc:{vpc.pk}", str(vpc)) for vpc in self.vpcs]),
+            (_("vSwitches"), [(f"vsw:{vswitch.pk}", str(vswitch)) for vswitch in vswitches]),
         ]
 
-    def clean_resource(self) -> Vpc | VSwitch | NetworkInterface:
-        """Return the resource itself."""
-        kind, _colon, pk = self.cleaned_data["resource"].partition(":")
-        if kind == "vpc":
-            return Vpc.objects.get(pk=pk)
-        if kind == "vsw":
-            return VSwitch.objects.get(pk=pk)
-        return NetworkInterface.objects.get(pk=pk)
+    def clean(self) -> dict[str, Any]:
+        """Put what was chosen or named under ``observed``."""
+        data = super().clean() or {}
+        choice, named = data.get("resource", ""), data.get("interface", "").strip()
+        if bool(choice) == bool(named):
+            raise forms.ValidationError(_("Choose a VPC or vSwitch, or name one ENI."))
+        kind, _colon, pk = choice.partition(":")
+        if named:
+            data["observed"] = self._interface(named)
+        elif kind == "vpc":
+            data["observed"] = Vpc.objects.get(pk=pk)
+        else:
+            data["observed"] = VSwitch.objects.get(pk=pk)
+        return data
+
+    def _interface(self, named: str) -> NetworkInterface:
+        found = NetworkInterface.objects.filter(vpc__in=self.vpcs)
+        chosen = found.filter(Q(pk=named) | Q(addresses__address=named)).distinct()[:2]
+        if len(chosen) != 1:
+            raise forms.ValidationError(
+                {"interface": _("No single ENI of this region has this ID or address.")}
+            )
+        return chosen[0]
 
 
 class ProfileForm(forms.ModelForm):

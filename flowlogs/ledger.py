@@ -6,23 +6,21 @@ for every flow log; in flows, packets and bytes. Every term is counted where it 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q, Sum
 
 from console.models import Account
 
-from .inventory_tables import interface_key
-from .models import Coverage, Delivery, Exporter, FlowLog, SampleFile, SampleSlice, Stream
+from .jobs import BIGGEST_SECOND
+from .models import Closing, Coverage, Delivery, Exporter, FlowLog, SampleSlice, Stream
+from .open_samples import Scope, Slice
 from .store import workers
 
 DEADLINE = 30.0
-SampleCount = tuple[str, int, int, int, int, int, int, int]
-"""Path, interface key, window start, interval, second of the last packet, flows, packets, bytes."""
 UNITS = ("flows", "packets", "bytes")
 
 
@@ -99,7 +97,8 @@ class Ledger:
     @property
     def is_balanced(self) -> bool:
         """Whether nothing is unexplained."""
-        return not any(line.unexplained for line in [*self.exporters, *self.flow_logs])
+        lines: list[ExporterLine | FlowLogLine] = [*self.exporters, *self.flow_logs]
+        return not any(line.unexplained for line in lines)
 
 
 def ledger(account: Account) -> Ledger:
@@ -114,7 +113,7 @@ def exporters(account: Account) -> list[ExporterLine]:
     )
     terms = [f"{prefix}{unit}" for prefix in ("", "attributed_", "unattributed_") for unit in UNITS]
     others = ["waiting", "lost_flows", "lost_datagrams", "malformed"]
-    sums = {
+    sums: dict[str, Any] = {
         row["exporter"]: row
         for row in Stream.objects.filter(exporter__in=found)
         .values("exporter")
@@ -148,76 +147,68 @@ def flow_logs(account: Account, only: Iterable[str] | None = None) -> list[FlowL
         for unit in UNITS
     ]
     names += ["records", "nodata", "skipdata"]
-    sums = {
+    sums: dict[str, Any] = {
         row["flow_log"]: row
         for row in Delivery.objects.filter(flow_log__in=found)
         .values("flow_log")
         .annotate(**{f"sum_{name}": Sum(name) for name in names})
         .order_by()
     }
-    waiting = open_samples([flow_log.pk for flow_log in found])
+    undelivered = undelivered_samples([flow_log.pk for flow_log in found])
     lines = []
     for flow_log in found:
         row = sums.get(flow_log.pk, {})
         values = [row.get(f"sum_{name}") or 0 for name in names]
-        amounts = [Amount(*values[at : at + 3]) for at in range(0, 15, 3)]
-        closed, delivered, filtered, late, quarantined = amounts
-        records, nodata, skipdata = values[15:]
+        closed, delivered, filtered, late, quarantined = (
+            Amount(*values[at : at + 3]) for at in range(0, 15, 3)
+        )
+        set_aside = undelivered.get((flow_log.pk, True), Amount())
+        waiting = undelivered.get((flow_log.pk, False), Amount())
         lines.append(
             FlowLogLine(
-                flow_log=flow_log,
-                closed=closed,
-                delivered=delivered,
-                filtered=filtered,
-                late=late,
-                quarantined=quarantined,
-                open=waiting.get(flow_log.pk, Amount()),
-                records=records,
-                nodata=nodata,
-                skipdata=skipdata,
+                flow_log,
+                closed + set_aside,
+                delivered,
+                filtered,
+                late,
+                quarantined + set_aside,
+                waiting,
+                *values[15:],
             )
         )
     return lines
 
 
-def open_samples(flow_log_ids: list[str]) -> dict[str, Amount]:
-    """Return the samples in scope of each flow log that no delivered closing has taken yet.
+def undelivered_samples(flow_log_ids: Sequence[str]) -> dict[tuple[str, bool], Amount]:
+    """Return the samples in scope of each flow log that no delivered closing has taken.
 
-    They are counted in the sample files themselves, by an engine worker.
+    By flow log and whether their closing was set aside. They are counted in the sample files themselves, by
+    an engine worker.
     """
-    undelivered = Q(closing__isnull=True) | Q(closing__delivered_at__isnull=True)
-    slices = SampleSlice.objects.filter(undelivered, window__vpc__flow_logs__in=flow_log_ids)
-    files = SampleFile.objects.filter(slices__in=slices).distinct()
-    pairs = set(slices.values_list("file__path", "window__start", "window__interval"))
-    if not pairs:
+    vpcs = FlowLog.objects.filter(pk__in=flow_log_ids).values("vpc")
+    rows = SampleSlice.objects.filter(
+        Q(closing__isnull=True) | ~Q(closing__state=Closing.State.DELIVERED), window__vpc__in=vpcs
+    ).values_list("file__path", "window__start", "window__interval", "closing__state")
+    slices = {
+        Slice(str(settings.FLOWLOG_STORE / path), start, interval, state == Closing.State.QUARANTINED)
+        for path, start, interval, state in rows
+    }
+    if not slices:
         return {}
-    counts: list[SampleCount] = workers.call(
-        "flowlogs.aggregate:count_samples",
-        {
-            "paths": [str(settings.FLOWLOG_STORE / path) for path in files.values_list("path", flat=True)],
-            "windows": sorted({(start, interval) for _, start, interval in pairs}),
-        },
-        deadline=DEADLINE,
+    number = {flow_log: place for place, flow_log in enumerate(flow_log_ids)}
+    covering = Coverage.objects.filter(flow_log__in=flow_log_ids)
+    scopes = [
+        Scope(
+            number[flow_log], eni, int(since.timestamp()), int(until.timestamp()) if until else BIGGEST_SECOND
+        )
+        for flow_log, eni, since, until in covering.values_list(
+            "flow_log", "network_interface", "since", "until"
+        )
+    ]
+    counts = workers.call(
+        "flowlogs.open_samples:count", {"slices": sorted(slices), "scopes": scopes}, deadline=DEADLINE
     )
-    return _by_flow_log(flow_log_ids, counts, {(str(settings.FLOWLOG_STORE / p), s, i) for p, s, i in pairs})
-
-
-def _by_flow_log(
-    flow_log_ids: list[str], counts: Iterable[SampleCount], pairs: set[tuple[str, int, int]]
-) -> dict[str, Amount]:
-    spans: dict[int, list[tuple[str, float, float]]] = defaultdict(list)
-    for row in Coverage.objects.filter(flow_log__in=flow_log_ids):
-        until = row.until.timestamp() if row.until else float("inf")
-        spans[interface_key(row.network_interface_id)].append((row.flow_log_id, _seconds(row.since), until))
-    totals: dict[str, Amount] = defaultdict(Amount)
-    for path, key, window, interval, last, flows, packets, octets in counts:
-        if (path, window, interval) not in pairs:
-            continue
-        for flow_log, since, until in spans[key]:
-            if since <= last < until:
-                totals[flow_log] += Amount(flows, packets, octets)
-    return dict(totals)
-
-
-def _seconds(instant: datetime) -> int:
-    return int(instant.timestamp())
+    return {
+        (flow_log_ids[flow_log], is_quarantined): Amount(*amounts)
+        for flow_log, is_quarantined, *amounts in counts
+    }

@@ -148,6 +148,16 @@ RULES: Mapping[str, Rule] = {
     ),
     "GateLogService": Rule(_("Simple Log Service is not activated yet."), "SEED4"),
     "IncorrectStatus.flowlog": Rule(_("Invalid flowlog status."), "API"),
+    "CidrBlock": Rule(_("%(value)s is not a CIDR block, such as 192.168.0.0/16."), "OURS"),
+    "CidrOutside": Rule(_("The CIDR block must be inside a CIDR block of the VPC."), "OURS"),
+    "CidrOverlap": Rule(_("The CIDR block overlaps with that of %(other)s."), "OURS"),
+    "AddressOutside": Rule(_("The address must be in a CIDR block of the vSwitch."), "OURS"),
+    "AddressTaken": Rule(_("The address already belongs to %(other)s."), "OURS"),
+    "OtherVpc": Rule(_("%(other)s is in another VPC."), "OURS"),
+    "ObservationPoints": Rule(
+        _("Observation points are numbers of at most 64 bits, each with ACCEPT or REJECT."), "OURS"
+    ),
+    "DropPorts": Rule(_("Output ports are numbers from 0 to 4294967295."), "OURS"),
     "ExporterBound": Rule(_("The exporter is already bound to this resource."), "OURS"),
     "ExporterTaken": Rule(_("The exporter belongs to another account."), "OURS"),
     "ExporterRegion": Rule(_("The exporter is used in another region."), "OURS"),
@@ -315,6 +325,20 @@ def traffic_paths(paths: Sequence[str], traffic_type: str, field: str = "traffic
     return found
 
 
+def observation_points(value: object, field: str = "observation_points") -> list[Violation]:
+    """Check which verdict each observation point (IPFIX element 138) stands for, as JSON has it."""
+    points = value.items() if isinstance(value, dict) else [("", "")]
+    fits = all(_is_number(point, 64) and verdict in ("ACCEPT", "REJECT") for point, verdict in points)
+    return [] if fits else [Violation("ObservationPoints", field)]
+
+
+def drop_ports(value: object, field: str = "drop_ports") -> list[Violation]:
+    """Check the output ports (IPFIX element 14) that stand for a dropped flow, as JSON has them."""
+    ports = value if isinstance(value, list) else [None]
+    fits = all(type(port) is int and _is_number(str(port), 32) for port in ports)
+    return [] if fits else [Violation("DropPorts", field)]
+
+
 def quota(used: int, limit: int) -> list[Violation]:
     """Check that one more flow log fits into the quota of a region."""
     return [] if used < limit else [Violation("Quota", "", {"quota": limit})]
@@ -333,6 +357,10 @@ def family(instance_type: str) -> str:
 def is_blocked(instance_type: str) -> bool:
     """Tell whether an ECS instance of this type keeps flow logs out of its VPC; the family counts exactly."""
     return family(instance_type) in BLOCKED_FAMILIES
+
+
+def _is_number(text: object, bits: int) -> bool:
+    return isinstance(text, str) and bool(re.fullmatch(r"[0-9]{1,20}", text)) and int(text) < 1 << bits
 
 
 def _resource(values: FlowLogValues, there: Circumstances) -> list[Violation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ TOP_STRAYS = 20
 DENSE_KEYS = 1 << 20
 INTERVAL_SLOTS = 16
 
-Column = NDArray[np.generic]
+Column = NDArray[Any]
 Counts = NDArray[np.uint64]
 
 

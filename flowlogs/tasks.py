@@ -8,7 +8,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from . import closing, delivery, ingest, services
+from . import bookkeeping, closing, delivery, ingest, reception, services
 from .models import FlowLog
 from .store import catalogue
 
@@ -18,12 +18,12 @@ logger = logging.getLogger(__name__)
 @shared_task(name="flowlogs.capture")
 def capture() -> None:
     """Decode what the collectors have sealed."""
-    for collector in ingest.collectors():
+    for collector in reception.collectors():
         if collector.sealed_through > collector.decoded_through or collector.is_history:
             decode_segments.delay(collector.pk)
 
 
-@shared_task(name="flowlogs.decode_segments", autoretry_for=(), ignore_result=True)
+@shared_task(name="flowlogs.decode_segments", queue="capture")
 def decode_segments(collector_id: str) -> None:
     """Decode the sealed segments of one collector."""
     try:
@@ -44,7 +44,7 @@ def deliver_closing(closing_id: int) -> None:
     delivery.deliver(closing_id)
 
 
-@shared_task(name="flowlogs.apply_flow_log")
+@shared_task(name="flowlogs.apply_flow_log", queue="capture")
 def apply_flow_log(flow_log_id: str) -> None:
     """Finish the transition that a flow log is in."""
     services.finish_transition(flow_log_id)
@@ -70,7 +70,7 @@ def keep_house() -> None:
     catalogue.expire(now)
     catalogue.remove_hidden()
     catalogue.remove_used_samples()
-    ingest.prune_strays()
+    bookkeeping.prune_strays()
     for logstore_id, hour in catalogue.due_for_compaction(now):
         compact_hour.delay(logstore_id, hour)
 

@@ -7,6 +7,7 @@ interface's security groups decide; without either a sample is taken for accepte
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ ICMP, TCP, ICMPV6 = 1, 6, 58
 ICMP_ANSWERS = (0, 3, 4, 5, 11, 12, 14, 18)
 ICMPV6_ANSWERS = (1, 2, 3, 4, 129)
 
-Column = NDArray[np.generic]
+Column = NDArray[Any]
 Columns = Mapping[str, Column]
 Indices = NDArray[np.int64]
 Verdicts = NDArray[np.uint8]

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flowlogs import aggregate
-from flowlogs.aggregate import Job, Order
 from flowlogs.decoding import write_samples
+from flowlogs.jobs import Job, Order
 from flowlogs.record import FIELD_NAMES, quote
+from flowlogs.record_sql import IP_MACRO, RECORD
 from flowlogs.store import compaction, workers
 from flowlogs.store.engine import PART_FORMAT, connect, files, literal
 from flowlogs.store.files import durable
@@ -80,10 +81,10 @@ def _job(paths: list[str], part: Path, window: int = recipe.WINDOW) -> Job:
 def _bare_engine(paths: list[str], target: Path) -> None:
     """Aggregate, join, sort and write in one statement, as the engine does it alone, made durable."""
     with connect() as connection, durable(target) as temporary:
-        connection.execute(aggregate.IP_MACRO)
+        connection.execute(IP_MACRO)
         job = _job(paths, target)
         aggregate.register_interfaces(connection, job)
-        columns = ", ".join(f"{expression} AS {quote(name)}" for name, expression in aggregate.RECORD.items())
+        columns = ", ".join(f"{expression} AS {quote(name)}" for name, expression in RECORD.items())
         connection.execute(
             f"COPY (SELECT {columns} FROM (SELECT eni, {aggregate.KEY}, sum(packets)::UBIGINT AS packets, "
             f'sum(bytes)::UBIGINT AS bytes, min("start") AS "start", max("end") AS "end", '

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flowlogs.aggregate import Interface
 from flowlogs.export import FLOW
 from flowlogs.inventory_tables import interface_key
+from flowlogs.jobs import Interface
 
 SEED = 20_260
 ENIS = 2_000

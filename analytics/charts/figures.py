@@ -17,6 +17,7 @@ from .units import AXIS_TITLES, axis, human, is_number
 MOST_SERIES = 20
 _LABEL_LENGTH = 44
 _ROLES = {"ACCEPT": "ACCEPT", "REJECT": "REJECT", "IN": "in", "OUT": "out"}
+_ROOM_FOR_TEXT = 64
 _MARGIN = {"l": 8, "r": 16, "t": 8, "b": 8, "pad": 4}
 
 
@@ -26,10 +27,7 @@ class _Series:
 
     name: str
     points: dict[Any, Any]
-
-    @property
-    def role(self) -> str:
-        return _ROLES.get(self.name.upper(), "")
+    role: str
 
 
 def draw(spec: Spec, columns: Columns, rows: Rows, span: Span | None = None) -> Figure | None:
@@ -62,7 +60,12 @@ def _collect(spec: Spec, columns: Columns, rows: Rows) -> tuple[list[Any], list[
             continue
         for name in spec.y:
             by_name[name][row[x]] = _value(row[at[name]])
-    return places, [_Series(spec.label(name), points) for name, points in by_name.items()][:MOST_SERIES]
+    series = [_Series(spec.label(name), points, _role(spec, name)) for name, points in by_name.items()]
+    return places, series[:MOST_SERIES]
+
+
+def _role(spec: Spec, name: str) -> str:
+    return spec.roles.get(name) or _ROLES.get(spec.label(name).upper(), "")
 
 
 def _over_time(spec: Spec, places: list[Any], series: Sequence[_Series], span: Span | None) -> Figure:
@@ -114,21 +117,37 @@ def _ranking(spec: Spec, places: list[Any], series: Sequence[_Series]) -> Figure
                 "name": plain(each.name),
                 "x": values,
                 "y": labels,
-                "text": [human(value, spec.unit) for value in values],
-                "textposition": "auto",
-                "insidetextanchor": "end",
-                "cliponaxis": False,
-                "hovertemplate": "%{y}: %{text}",
+                "customdata": [human(value, spec.unit) for value in values],
+                "hovertemplate": "%{y}: %{customdata}",
                 **_meaning(each, "bar"),
             }
         )
     layout = _layout(spec, len(series))
-    layout["xaxis"] |= {**axis(spec.unit), "rangemode": "tozero", "nticks": 5}
+    layout["xaxis"] |= {**axis(spec.unit), "rangemode": "tozero", "nticks": 5, "tickangle": 0}
     layout["yaxis"] = {"type": "category", "autorange": "reversed", "automargin": True, "showgrid": False}
     layout["yaxis"] |= _ticks(labels)
     layout["barmode"] = "stack" if spec.stacked else "group"
     layout["hovermode"] = "closest"
+    if len(series) == 1:
+        layout["margin"]["r"] = _ROOM_FOR_TEXT
+        layout["annotations"] = _values_beside(traces[0]["customdata"])
     return {"data": traces, "layout": layout}
+
+
+def _values_beside(values: list[str]) -> list[dict[str, Any]]:
+    """Return the values in words in a column right of the bars, where any text has its contrast."""
+    return [
+        {
+            "text": text,
+            "x": 1,
+            "xref": "paper",
+            "xanchor": "left",
+            "xshift": 4,
+            "y": place,
+            "showarrow": False,
+        }
+        for place, text in enumerate(values)
+    ]
 
 
 def _trace(spec: Spec, series: _Series, place: int, x: list[str], y: list[Any]) -> dict[str, Any]:
@@ -163,10 +182,17 @@ def _layout(spec: Spec, series: int) -> dict[str, Any]:
     if spec.unit in AXIS_TITLES:
         value_axis["title"] = {"text": AXIS_TITLES[spec.unit]}
     return {
-        "margin": dict(_MARGIN),
+        "margin": {**_MARGIN},
         "autosize": True,
         "showlegend": series > 1,
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "traceorder": "normal",
+        },
         "xaxis": {
             "automargin": True,
             "showgrid": spec.kind == "ranking",

@@ -48,7 +48,8 @@ class Span:
 class Spec:
     """What to draw of a result: columns for ``x``, ``y`` and, where one column names the series, ``series``.
 
-    ``labels`` puts names on series and columns; ``units`` overrides ``unit`` for single columns of a table.
+    ``labels`` puts names on series and columns; ``units`` overrides ``unit`` for single columns of a table;
+    ``roles`` gives a column the meaning, such as REJECT, that its own name does not tell.
     """
 
     kind: Kind
@@ -59,6 +60,7 @@ class Spec:
     stacked: bool = False
     labels: dict[str, str] = field(default_factory=dict)
     units: dict[str, Unit] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
     tiles: tuple[Tile, ...] = ()
 
     def label(self, name: str) -> str:

@@ -9,6 +9,8 @@ from .instants import is_time_column
 from .spec import Columns, Kind, Rows, Spec
 from .units import is_number
 
+# Numbers that name something and are never drawn as an amount.
+_NAMING_NUMBERS = {"srcport", "dstport", "port", "protocol", "tcp-flags", "traffic_path", "version"}
 _CLOCK_NAMES = {"time", "t", "hour", "minute", "day", "date", "dt"}
 
 
@@ -21,7 +23,11 @@ def suggest(kind: Kind | None, columns: Columns, rows: Rows) -> Spec:
     """
     by_name: dict[str, list[Any]] = {name: [row[place] for row in rows] for place, name in enumerate(columns)}
     times = [name for name in columns if is_time_column(name, by_name[name])]
-    numbers = [name for name in columns if name not in times and _is_numeric(by_name[name])]
+    numbers = [
+        name
+        for name in columns
+        if name not in times and name not in _NAMING_NUMBERS and _is_numeric(by_name[name])
+    ]
     texts = [name for name in columns if name not in times and name not in numbers]
     clocks = [name for name in texts if name.lower() in _CLOCK_NAMES]
     x = next(iter(times or clocks or texts or columns), "")

@@ -68,6 +68,7 @@ def template(theme: ThemeName) -> dict[str, Any]:
                 "bordercolor": ink["axis"],
                 "font": {"family": FONT, "size": 12, "color": ink["strong"]},
             },
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": ink["axis"], "activecolor": ink["strong"]},
             "xaxis": axis,
             "yaxis": axis,
         }
@@ -79,18 +80,18 @@ def _style(figure: Figure, theme: ThemeName) -> dict[str, Any]:
     traces = []
     for place, trace in enumerate(figure["data"]):
         role = trace.get("meta", {}).get("role", "")
-        traces.append(_colours(trace, palette[ROLES.get(role, place) % len(palette)], _INK[theme]["text"]))
+        traces.append(_colours(trace, palette[ROLES.get(role, place) % len(palette)]))
     return {"traces": traces, "layout": {"template": template(theme)}}
 
 
-def _colours(trace: dict[str, Any], colour: str, text: str) -> dict[str, Any]:
+def _colours(trace: dict[str, Any], colour: str) -> dict[str, Any]:
     if trace["type"] == "bar":
         marker: dict[str, Any] = {"color": colour}
         if trace.get("marker", {}).get("pattern", {}).get("shape"):
             # The stripes are the colour itself on a lighter ground, so that both keep their contrast.
             marker = {"color": colour, "pattern": {"fgcolor": colour, "bgcolor": colour + _FILL_OPACITY}}
             marker["line"] = {"color": colour, "width": 1}
-        return {"marker": marker, "textfont": {"color": text}}
+        return {"marker": marker}
     patch: dict[str, Any] = {"line": {"color": colour}, "marker": {"color": colour}}
     if trace.get("fill"):
         patch["fillcolor"] = colour + _FILL_OPACITY

@@ -96,12 +96,11 @@ OVERVIEW = Dashboard(
             id="talkers",
             title="Top talkers",
             query="""
-                * | select concat(srcaddr, ' -> ', dstaddr) as talkers, max(volume) as traffic
-                from (
-                  select srcaddr, dstaddr, direction, sum(bytes) as volume
-                  from log where srcaddr is not null group by srcaddr, dstaddr, direction
-                )
-                group by srcaddr, dstaddr order by traffic desc, talkers limit 20
+                * | select concat(srcaddr, ' -> ', dstaddr) as talkers, greatest(
+                    sum(case when direction = 'in' then bytes else 0 end),
+                    sum(case when direction = 'out' then bytes else 0 end)) as traffic
+                from log where srcaddr is not null
+                group by srcaddr, dstaddr order by traffic desc, srcaddr, dstaddr limit 20
             """,
             spec=Spec(
                 "ranking",
@@ -114,8 +113,44 @@ OVERVIEW = Dashboard(
             note="Top 20; a flow that two ENIs saw counts once",
         ),
         Chart(
+            id="rejected-ports",
+            title="Rejected flows by destination port",
+            query="""
+                action: REJECT | select concat(cast(dstport as varchar), '/', case protocol
+                  when 6 then 'tcp' when 17 then 'udp' when 1 then 'icmp' when 58 then 'icmpv6'
+                  else cast(protocol as varchar) end) as port, count(1) as flows
+                group by dstport, protocol order by flows desc, port limit 10
+            """,
+            spec=Spec(
+                "ranking",
+                x="port",
+                y=("flows",),
+                labels={"port": "Destination port", "flows": "Rejected flows"},
+                roles={"flows": "REJECT"},
+            ),
+            note="Top 10",
+        ),
+        Chart(
+            id="rejected-sources",
+            title="Rejected flows by source",
+            query="""
+                action: REJECT | select srcaddr, count(1) as flows, count(distinct dstport) as ports
+                group by srcaddr order by flows desc, srcaddr limit 10
+            """,
+            spec=Spec(
+                "ranking",
+                x="srcaddr",
+                y=("flows",),
+                labels={"srcaddr": "Source", "flows": "Rejected flows", "ports": "Distinct ports"},
+                units={"ports": "count"},
+                roles={"flows": "REJECT"},
+            ),
+            note="Top 10",
+        ),
+        Chart(
             id="vpcs",
             title="Packets and bytes per VPC",
+            size="full",
             query="""
                 * | select "vpc-id" as vpc, sum(packets) as total_packets, sum(bytes) as total_bytes,
                   count(1) as records
@@ -133,39 +168,6 @@ OVERVIEW = Dashboard(
                 },
                 units={"total_packets": "packets", "total_bytes": "bytes", "records": "count"},
             ),
-        ),
-        Chart(
-            id="rejected-ports",
-            title="Rejected flows by destination port",
-            query="""
-                action: REJECT | select concat(cast(dstport as varchar), '/', case protocol
-                  when 6 then 'tcp' when 17 then 'udp' when 1 then 'icmp' when 58 then 'icmpv6'
-                  else cast(protocol as varchar) end) as port, count(1) as flows
-                group by dstport, protocol order by flows desc, port limit 10
-            """,
-            spec=Spec(
-                "ranking",
-                x="port",
-                y=("flows",),
-                labels={"port": "Destination port", "flows": "Rejected flows"},
-            ),
-            note="Top 10",
-        ),
-        Chart(
-            id="rejected-sources",
-            title="Rejected flows by source",
-            query="""
-                action: REJECT | select srcaddr, count(1) as flows, count(distinct dstport) as ports
-                group by srcaddr order by flows desc, srcaddr limit 10
-            """,
-            spec=Spec(
-                "ranking",
-                x="srcaddr",
-                y=("flows",),
-                labels={"srcaddr": "Source", "flows": "Rejected flows", "ports": "Distinct ports"},
-                units={"ports": "count"},
-            ),
-            note="Top 10",
         ),
     ),
 )

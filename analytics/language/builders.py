@@ -8,8 +8,8 @@ from collections.abc import Callable
 import sqlglot
 from sqlglot import exp
 
-from .addresses import block, in_block
-from .kinds import kind_of
+from .addresses import block, in_block, prefix_of
+from .kinds import kind_of, whole_number
 from .places import fault
 from .times import call, timestamp
 
@@ -17,6 +17,7 @@ LONGEST_PAD = 1000
 
 Build = Callable[..., exp.Expr]
 
+_HOLE = "flc_value"
 _DOLLAR_GROUP = re.compile(r"\$(\d)")
 
 
@@ -53,7 +54,8 @@ def padded(name: str) -> Build:
     """Return the builder of lpad or rpad with a bounded size: one call cannot be interrupted."""
 
     def build(value: exp.Expr, size: exp.Expr, filler: exp.Expr) -> exp.Expr:
-        if not size.is_int or int(size.name) > LONGEST_PAD:
+        length = whole_number(size)
+        if length is None or length > LONGEST_PAD:
             raise fault(size, f"The size must be a number up to {LONGEST_PAD}")
         return call(name, value, size, filler)
 
@@ -109,17 +111,15 @@ def is_subnet_of(network: exp.Expr, address: exp.Expr) -> exp.Expr:
     literal = block(network.name)
     if literal is None:
         raise fault(network, f"{network.name!r} is not a CIDR block", ["'10.0.0.0/8'"])
-    condition = sqlglot.parse_one(in_block("flc_value", literal), dialect="duckdb")
-    for hole in list(condition.find_all(exp.Column)):
-        hole.replace(exp.Paren(this=address.copy()))
-    return exp.Paren(this=condition)
+    return _filled(in_block(_HOLE, literal), address)
 
 
 def ip_prefix(address: exp.Expr, length: exp.Expr) -> exp.Expr:
     """Return ``ip_prefix``, whose length must be a number from 0 to 128."""
-    if not length.is_int or not 0 <= int(length.name) <= 128:
+    bits = whole_number(length)
+    if bits is None or bits > 128:
         raise fault(length, "The prefix length must be a number from 0 to 128", ["24"])
-    return call("flc_ip_prefix", address, length)
+    return _filled(prefix_of(_HOLE, bits), address)
 
 
 def place(address: exp.Expr, *_: exp.Expr) -> exp.Expr:
@@ -130,6 +130,19 @@ def place(address: exp.Expr, *_: exp.Expr) -> exp.Expr:
 def element(items: exp.Expr, key: exp.Expr) -> exp.Expr:
     """Return ``element_at`` of an array, counted from 1, or of a map by its key; NULL where there is none."""
     return exp.Bracket(this=exp.Paren(this=items), expressions=[key], offset=1)
+
+
+def cardinality(items: exp.Expr) -> exp.Expr:
+    """Return ``cardinality``: how many items an array or a map has."""
+    return call("cardinality" if kind_of(items) == "map" else "len", items)
+
+
+def _filled(sql: str, value: exp.Expr) -> exp.Expr:
+    """Return SQL of the engine with an expression in place of the hole in it."""
+    tree = sqlglot.parse_one(sql, dialect="duckdb")
+    for hole in [column for column in tree.find_all(exp.Column) if column.name == _HOLE]:
+        hole.replace(exp.Paren(this=value.copy()))
+    return exp.Paren(this=tree)
 
 
 def _text(node: exp.Expr) -> exp.Expr:

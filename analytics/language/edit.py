@@ -5,7 +5,7 @@ from __future__ import annotations
 from flowlogs.record import NOT_APPLICABLE
 
 from .search import parse
-from .terms import Everything, Not, Or, Search, Term, both, quoted_if_needed, to_text
+from .terms import And, Everything, Or, Search, quoted_if_needed
 
 
 def add_term(query: str, field: str, value: str | int | None, negate: bool = False) -> str:
@@ -27,10 +27,6 @@ def _joined(search: str, tree: Search, term: str) -> str:
     added, _ = parse(term)
     if isinstance(tree, Everything):
         return term
-    parts = both([tree])
-    if added == tree or (not isinstance(parts, Term | Not | Or) and added in getattr(parts, "operands", ())):
+    if added in (tree.operands if isinstance(tree, And) else (tree,)):
         return search
     return f"({search}) and {term}" if isinstance(tree, Or) else f"{search} and {term}"
-
-
-__all__ = ["add_term", "to_text"]

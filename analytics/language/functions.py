@@ -79,9 +79,9 @@ _AGGREGATES: dict[str, Function] = {
     "bool_or": _aggregate(1, 1, "boolean", named("bool_or")),
     "bitwise_and_agg": _aggregate(1, 1, "long", named("bit_and")),
     "bitwise_or_agg": _aggregate(1, 1, "long", named("bit_or")),
-    "array_agg": _aggregate(1, 1, "other", named("array_agg")),
-    "histogram": _aggregate(1, 1, "other", named("histogram")),
-    "map_agg": _aggregate(2, 2, "other", named("flc_map_agg")),
+    "array_agg": _aggregate(1, 1, "array", named("array_agg")),
+    "histogram": _aggregate(1, 1, "map", named("histogram")),
+    "map_agg": _aggregate(2, 2, "map", named("flc_map_agg")),
 }
 
 _WINDOWS: dict[str, Function] = {
@@ -140,7 +140,7 @@ _TEXTS: dict[str, Function] = {
     "starts_with": _scalar(2, 2, "boolean", named("starts_with")),
     "lpad": _scalar(3, 3, "text", padded("lpad")),
     "rpad": _scalar(3, 3, "text", padded("rpad")),
-    "split": _scalar(2, 2, "other", named("string_split")),
+    "split": _scalar(2, 2, "array", named("string_split")),
     "split_part": _scalar(3, 3, "text", builders.split_part),
     "regexp_like": _scalar(2, 2, "boolean", named("regexp_matches")),
     "regexp_extract": _scalar(2, 3, "text", builders.extracted),
@@ -148,14 +148,14 @@ _TEXTS: dict[str, Function] = {
 }
 
 _COLLECTIONS: dict[str, Function] = {
-    "cardinality": _scalar(1, 1, "long", named("len")),
+    "cardinality": _scalar(1, 1, "long", builders.cardinality),
     "element_at": _scalar(2, 2, "other", builders.element),
     "contains": _scalar(2, 2, "boolean", named("list_contains")),
     "array_join": _scalar(2, 2, "text", named("array_to_string")),
-    "array_distinct": _scalar(1, 1, "other", named("list_distinct")),
-    "array_sort": _scalar(1, 1, "other", named("list_sort")),
-    "map_keys": _scalar(1, 1, "other", named("map_keys")),
-    "map_values": _scalar(1, 1, "other", named("map_values")),
+    "array_distinct": _scalar(1, 1, "array", named("list_distinct")),
+    "array_sort": _scalar(1, 1, "array", named("list_sort")),
+    "map_keys": _scalar(1, 1, "array", named("map_keys")),
+    "map_values": _scalar(1, 1, "array", named("map_values")),
 }
 
 _TIMES: dict[str, Function] = {
@@ -191,7 +191,7 @@ _ADDRESSES: dict[str, Function] = {
     "ip_prefix": _scalar(2, 2, "text", builders.ip_prefix),
     "ip_subnet_min": _scalar(1, 1, "text", named("flc_subnet_min")),
     "ip_subnet_max": _scalar(1, 1, "text", named("flc_subnet_max")),
-    "ip_subnet_range": _scalar(1, 1, "other", named("flc_subnet_range")),
+    "ip_subnet_range": _scalar(1, 1, "array", named("flc_subnet_range")),
     "is_subnet_of": _scalar(2, 2, "boolean", builders.is_subnet_of),
     "is_prefix_subnet_of": _scalar(2, 2, "boolean", named("flc_is_prefix_subnet_of")),
     "security_check_ip": _scalar(1, 1, "long", named("flc_clean")),

@@ -67,7 +67,7 @@ def check(statements: list[exp.Expr | None], begin: exp.Expr) -> exp.Query:
     """Return the one query of a parsed text; raises Fault for everything that may not be there."""
     query = statements[0] if len(statements) == 1 else None
     if not isinstance(query, exp.Select | exp.SetOperation):
-        raise fault(query or begin, "Only one query is allowed", ["select", "with"])
+        raise fault(begin, "Only one query is allowed", ["select", "with"])
     for count, node in enumerate(query.walk()):
         if count > MOST_NODES:
             raise fault(begin, f"A query has at most {MOST_NODES} parts")
@@ -84,6 +84,8 @@ def _check_node(node: exp.Expr) -> None:
         _check_function(node)
     elif isinstance(node, exp.Select):
         _check_parts(node, _SELECT_PARTS)
+        if not node.expressions:
+            raise fault(node, "SELECT needs columns", ["*", "a column"])
     elif isinstance(node, exp.Table):
         _check_parts(node, _TABLE_PARTS)
     elif isinstance(node, exp.With) and node.recursive:

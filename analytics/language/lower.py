@@ -55,6 +55,7 @@ def translate(query: exp.Expr) -> exp.Expr:
         replacement = _translated(node)
         if replacement is not node:
             replacement.type = node.type
+            replacement.meta.update(node.meta)
             node.replace(replacement)
     return root.this
 

@@ -12,6 +12,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from .dialect import LogService
 from .errors import QueryError, error_at
 from .guard import check
+from .kinds import whole_number
 from .lower import resolve, translate
 from .places import Fault, fault
 from .series import take_series
@@ -67,9 +68,10 @@ def _limits(query: exp.Query) -> tuple[int, int, int]:
 
 
 def _count(node: exp.Expr) -> int:
-    if not node.is_int or node.is_string or int(node.name) < 0:
+    count = whole_number(node)
+    if count is None:
         raise fault(node, "LIMIT takes whole numbers", ["LIMIT 100", "LIMIT 200,100"])
-    return int(node.name)
+    return count
 
 
 def _refuse_semicolons(text: str, begin: int, tokens: list[Token]) -> None:

@@ -17,13 +17,22 @@ _MARKS = {
 }
 
 
-def rows_of(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
-    """Return time and cells of each record, in the order of the record's fields."""
+# A table shows first who talked to whom and what came of it.
+_FLOW_FIRST = (
+    "action", "direction", "srcaddr", "srcport", "dstaddr", "dstport", "protocol", "packets", "bytes", "eni-id",
+)  # fmt: skip
+TABLE_ORDER = (*_FLOW_FIRST, *(name for name in FIELD_NAMES if name not in _FLOW_FIRST))
+
+
+def rows_of(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], order: Sequence[str] = FIELD_NAMES
+) -> list[dict[str, Any]]:
+    """Return time and cells of each record, its fields in an order."""
     at = {name: place for place, name in enumerate(columns)}
     return [
         {
             "time": written(row[at[TIME]]),
-            "cells": [cell(name, row[at[name]]) for name in FIELD_NAMES],
+            "cells": [cell(name, row[at[name]]) for name in order],
         }
         for row in rows
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Max, Q, Sum
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -42,7 +42,6 @@ def _stores(request: ConsoleRequest) -> dict[int, list[Any]]:
         records=Sum("parts__rows", filter=LIVE, default=0),
         size=Sum("parts__size", filter=LIVE, default=0),
         newest=Max("parts__max_time", filter=LIVE),
-        part_count=Count("parts", filter=LIVE),
     )
     stores = defaultdict(list)
     for store in found:

@@ -19,11 +19,11 @@ from analytics.run import QueryError, Result, RunError, Slot
 from analytics.views import answers, failures, pages
 from analytics.views.access import reads_logstore
 from analytics.views.fields import top_values
-from analytics.views.logs import rows_of
+from analytics.views.logs import TABLE_ORDER, rows_of
 from analytics.views.parts import has_sql, search_part
 from console.requests import ConsoleRequest
 from flowlogs.models import Logstore
-from flowlogs.record import FIELD_NAMES, FIELDS
+from flowlogs.record import FIELD_BY_NAME, FIELD_NAMES, FIELDS
 
 MOST_BARS = 240
 _CHANGES = ("add", "exclude", "only", "zoom")
@@ -31,7 +31,7 @@ _CHANGES = ("add", "exclude", "only", "zoom")
 
 @require_safe
 @reads_logstore
-@vary_on_headers("HX-Request")
+@vary_on_headers("HX-Request", "HX-Target", "HX-History-Restore-Request")
 def search(request: ConsoleRequest, store: Logstore) -> HttpResponse:
     """Show what the query of the address finds; a click on a value or a bar changes the address first."""
     form = SearchForm(request.GET, now=pages.now())
@@ -69,7 +69,6 @@ def _frame(store: Logstore, asked: Search) -> dict[str, Any]:
     return {
         "store": store,
         "search": asked,
-        "asked_tab": asked.tab,
         "rows": min(12, asked.text.count("\n") + 1),
         "overview_url": pages.address(store, "overview"),
         "fields_json": [{"name": field.name, "doc": field.doc} for field in FIELDS],
@@ -105,12 +104,13 @@ def _raw(store: Logstore, asked: Search) -> dict[str, Any]:
         offset=(asked.page - 1) * asked.page_size,
         width=time.step(MOST_BARS),
     )
+    order = TABLE_ORDER if asked.layout == "table" else FIELD_NAMES
     paginator = Paginator(range(result.total or 0), asked.page_size)
     return {
         "page": paginator.get_page(asked.page),
         "last_page": paginator.num_pages,
-        "logs": rows_of(result.columns, result.rows),
-        "columns": FIELD_NAMES,
+        "logs": rows_of(result.columns, result.rows, order),
+        "columns": [FIELD_BY_NAME[name] for name in order],
         "layouts": [(value, label, asked.address(layout=value)) for value, label in LAYOUTS.items()],
         "field_list": _field_list(store, asked),
         "download_url": pages.address(store, "download") + asked.address(tab="raw"),
@@ -123,19 +123,19 @@ def _raw(store: Logstore, asked: Search) -> dict[str, Any]:
 
 def _graph(store: Logstore, asked: Search) -> dict[str, Any]:
     time = asked.time
-    slots = run.histogram(store, asked.text, time.start, time.end, time.step(MOST_BARS))
     found: dict[str, Any] = {
+        "empty_title": "The query has no SQL",
+        "empty_text": "Add it after a vertical bar, such as: | select srcaddr, count(1) as logs group by "
+        "srcaddr order by logs desc limit 10",
+    }
+    if has_sql(asked.text):
+        result = run.run_query(store, asked.text, time.start, time.end)
+        found = {"result": result} | _drawn(store, asked, result)
+    slots = run.histogram(store, asked.text, time.start, time.end, time.step(MOST_BARS))
+    return found | {
         "histogram": histogram(slots, time),
         "matched": sum(slot.count for slot in slots),
     }
-    if not has_sql(asked.text):
-        return found | {
-            "empty_title": "The query has no SQL",
-            "empty_text": "Add it after a vertical bar, such as: | select srcaddr, count(1) as logs group by "
-            "srcaddr order by logs desc limit 10",
-        }
-    result = run.run_query(store, asked.text, time.start, time.end)
-    return found | {"result": result} | _drawn(store, asked, result)
 
 
 def _drawn(store: Logstore, asked: Search, result: Result) -> dict[str, Any]:

@@ -97,6 +97,12 @@ def get_item(mapping: Mapping[Any, Any] | None, key: object) -> Any:
     return mapping.get(key) if mapping else None
 
 
+@register.filter
+def attribute(value: object, name: str) -> Any:
+    """Return an attribute whose name the page chooses."""
+    return getattr(value, name)
+
+
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """Return one of the icons of static/console/icons.svg; what it stands for is said in words beside it."""

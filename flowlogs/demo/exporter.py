@@ -62,6 +62,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m flowlogs.demo.exporter", description=__doc__)
     parser.add_argument("--to", type=_target, default=("127.0.0.1", 4739), metavar="HOST:PORT")
     parser.add_argument("--source", action="append", choices=EXPORTERS, help="default: all of them")
+    parser.add_argument("--every", type=float, default=EVERY, help="seconds between exports")
     parser.add_argument("--parent", type=int, help="end when this process is no longer the parent")
     return parser.parse_args(arguments)
 
@@ -85,10 +86,10 @@ def run(chosen: argparse.Namespace) -> None:
     parent = chosen.parent or os.getppid()
     now_ms = time.time_ns() // 1_000_000
     exporters = [DemoExporter(address, chosen.to, now_ms) for address in chosen.source or EXPORTERS]
-    due = time.monotonic() + EVERY
+    due = time.monotonic() + chosen.every
     while not stopping.wait(min(LOOK_AROUND, max(due - time.monotonic(), 0))) and os.getppid() == parent:
         if time.monotonic() >= due:
-            due += EVERY
+            due += chosen.every
             for exporter in exporters:
                 exporter.export(time.time_ns() // 1_000_000)
     for exporter in exporters:

@@ -34,6 +34,9 @@ class Collector(models.Model):
     sessions = models.BinaryField(default=b"", help_text="Templates, options and sequence state, zlib JSON")
     decode_lease = models.DateTimeField(null=True, blank=True)
     decode_attempt = models.BigIntegerField(default=0)
+    decode_failures = models.PositiveIntegerField(
+        default=0, help_text="How often in a row the next segment could not be decoded"
+    )
 
     class Meta:
         ordering = ["id"]
@@ -198,7 +201,10 @@ class Window(models.Model):
     closings_made = models.PositiveIntegerField(default=0)
     is_final = models.BooleanField(default=False, help_text="The late limit has passed")
     skipped_exporters = models.JSONField(
-        default=list, blank=True, help_text="Whose losses are already recorded"
+        default=list, blank=True, help_text="Exporters whose losses are already recorded"
+    )
+    late_interfaces = models.JSONField(
+        default=list, blank=True, help_text="Network interfaces whose late samples are already recorded"
     )
 
     class Meta:
@@ -239,6 +245,7 @@ class Closing(models.Model):
     attempt = models.PositiveIntegerField(default=0)
     lease = models.DateTimeField(null=True, blank=True)
     error = models.CharField(max_length=500, blank=True)
+    hinted_at = models.DateTimeField(null=True, blank=True, help_text="When a task was last asked to deliver it")
     created_at = models.DateTimeField(auto_now_add=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
 

@@ -44,12 +44,12 @@ def decode(
     scan = Scan(registry)
     for received_ns, address, port, payload in datagrams:
         scan.add(received_ns, address, port, payload)
-    registry.clock_ns = max(registry.clock_ns, now_ns or 0)
+    if now_ns is not None:
+        registry.tick(max(now_ns, registry.clock_ns))
     rows = rows_of(scan)
     sources = sources_of(scan, rows)
     flows = assemble(scan, rows, sources)
     check_order(registry, rows, sources, sessions.serial + 1)
-    registry.expire()
     return Decoded(
         flows=flows,
         streams=registry.keys,

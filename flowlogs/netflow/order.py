@@ -68,7 +68,7 @@ def _is_clean(stream: Stream, own: Numbers, rows: Rows, sources: Sources) -> boo
         return False
     if rows.unsure[own].any():
         return False
-    readings = (tracker.leader,) if tracker.is_proved else range(BEFORE_ALL, INCLUSIVE_ALL + 1)
+    readings = tracker.leaders
     is_v9 = stream.id[3] == V9
     steps = np.diff(rows.sequence[own], prepend=last.sequence)
     for reading in readings:
@@ -82,7 +82,8 @@ def _is_clean(stream: Stream, own: Numbers, rows: Rows, sources: Sources) -> boo
         if ((steps - counts) % SEQUENCE_WRAP).any():
             return False
     if tracker.is_proved:
-        tracker.hits[tracker.leader] = CONFIDENT
+        for reading in readings:
+            tracker.hits[reading] = CONFIDENT
     tracker.last = _point(is_v9, own[-1], rows, sources)
     return True
 

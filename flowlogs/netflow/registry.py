@@ -28,6 +28,10 @@ MOST_WAITING_BYTES: Final = 1 << 20
 """Data of one stream that waits for templates."""
 
 WAITING_NS: Final = 60_000_000_000
+SECOND_NS: Final = 1_000_000_000
+CLOCK_STEP_NS: Final = 600_000_000_000
+"""Receipt times may be out of order by less than this."""
+
 MOST_STREAMS: Final = 8192
 MOST_HELD_BYTES: Final = 32 << 20
 """All templates, options and waiting data together."""
@@ -77,6 +81,18 @@ class Registry:
         self._indexes: dict[StreamId, int] = {}
         held = sum(state.size for state in self._states.values())
         self._held = held + sum(session.size for session in self._sessions.values())
+        self._is_anything_waiting = any(state.waiting for state in self._states.values())
+
+    def tick(self, received_ns: int) -> None:
+        """Move the clock to a receipt time; back only when the clock that made them was set back.
+
+        Once a second, what has waited too long is given up: in the middle of a batch too, because it makes room.
+        """
+        if received_ns > self.clock_ns or received_ns < self.clock_ns - CLOCK_STEP_NS:
+            is_new_second = received_ns // SECOND_NS != self.clock_ns // SECOND_NS
+            self.clock_ns = received_ns
+            if is_new_second and self._is_anything_waiting:
+                self._expire()
 
     def stream(self, stream_id: StreamId) -> Stream:
         """Return the stream of a datagram that is being read."""
@@ -151,26 +167,14 @@ class Registry:
     def take_waiting(self, stream: Stream, template_id: int) -> list[WaitingSet]:
         """Return the sets that waited for a template no longer than they may; none waits for it any more."""
         sets = self._release(stream, template_id)
-        since_ns = self.clock_ns - WAITING_NS
-        self._give_up(stream, [each for each in sets if each.since_ns < since_ns])
-        return [each for each in sets if each.since_ns >= since_ns]
+        self._give_up(stream, [each for each in sets if self._is_late(each)])
+        return [each for each in sets if not self._is_late(each)]
 
     def tell_options(self, stream: Stream, options: Options) -> None:
         """Keep what an exporter told of itself."""
         before = stream.session.size
         stream.session.options = options
         self._hold(stream.session.size - before)
-
-    def expire(self) -> None:
-        """Give up the sets that have waited too long."""
-        since_ns = self.clock_ns - WAITING_NS
-        for stream_id, state in list(self._states.items()):
-            # the sets of a template are in the order of their receipt
-            late = [template_id for template_id, sets in state.waiting.items() if sets[0].since_ns < since_ns]
-            if late:
-                stream = self._active.get(stream_id) or self._activate(stream_id)
-                for template_id in late:
-                    self._keep(stream, template_id, self.take_waiting(stream, template_id))
 
     def with_gaps(self) -> list[Stream]:
         """Return the streams that have a sequence gap which nothing will fill any more."""
@@ -197,6 +201,17 @@ class Registry:
         unit: Unit = "datagrams" if stream_id[3] == V9 else "flows"
         for size, received_ns in missing:
             self.lose(self.index(stream_id), size, unit, received_ns, Reason.SEQUENCE)
+
+    def _expire(self) -> None:
+        """Give up the sets that have waited too long."""
+        for stream_id, state in list(self._states.items()):
+            # the sets of a template are in the order of their receipt
+            late = [template_id for template_id, sets in state.waiting.items() if self._is_late(sets[0])]
+            if late:
+                stream = self._active.get(stream_id) or self._activate(stream_id)
+                for template_id in late:
+                    self._keep(stream, template_id, self.take_waiting(stream, template_id))
+        self._is_anything_waiting = any(state.waiting for state in self._states.values())
 
     def _activate(self, stream_id: StreamId) -> Stream:
         state = self._states.get(stream_id)
@@ -253,9 +268,14 @@ class Registry:
             del self._sessions[stream_id[:2]]
             self._own_sessions.discard(stream_id[:2])
 
+    def _is_late(self, waiting: WaitingSet) -> bool:
+        """Tell whether a set has waited too long, or since before the clock was set back."""
+        return not 0 <= self.clock_ns - waiting.since_ns <= WAITING_NS
+
     def _keep(self, stream: Stream, template_id: int, sets: list[WaitingSet]) -> None:
         if sets:
             size = sum(each.size for each in sets)
+            self._is_anything_waiting = True
             stream.state.waiting.setdefault(template_id, []).extend(sets)
             stream.waiting_bytes += size
             self._hold(size)

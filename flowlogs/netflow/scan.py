@@ -57,8 +57,7 @@ class Scan:
     def add(self, received_ns: int, address: bytes, port: int, payload: bytes) -> None:
         """Read one datagram. Whatever is wrong with it is counted, never raised."""
         registry = self.registry
-        if received_ns > registry.clock_ns:
-            registry.clock_ns = received_ns
+        registry.tick(received_ns)
         version, size = int.from_bytes(payload[:2], "big"), len(payload)
         if version == IPFIX and size >= IPFIX_HEADER.size:
             self._ipfix(received_ns, address, port, payload)

@@ -64,6 +64,10 @@ class Gap(NamedTuple):
     due_ns: int
     later: int
 
+    def is_due(self, clock_ns: int) -> bool:
+        """Tell whether nothing will fill it any more by this time; nor when the clock was set back since."""
+        return clock_ns >= self.due_ns or clock_ns < self.due_ns - UNCLEAR_NS
+
 
 @dataclass(slots=True)
 class Tracker:
@@ -81,14 +85,20 @@ class Tracker:
         return replace(self, hits=list(self.hits), gaps=list(self.gaps), out_of_order=0, resets=0)
 
     @property
+    def leaders(self) -> list[int]:
+        """The readings that fit best; all of them before any has proved itself."""
+        best = max(self.hits)
+        return [reading for reading, hits in enumerate(self.hits) if hits == best or best < PROVED]
+
+    @property
     def leader(self) -> int:
         """The reading that fits best; the one of the RFC where several do."""
         return self.hits.index(max(self.hits))
 
     @property
     def is_proved(self) -> bool:
-        """Tell whether one reading has proved itself."""
-        return self.hits[self.leader] >= PROVED
+        """Tell whether a reading has proved itself."""
+        return max(self.hits) >= PROVED
 
     def advance(self, point: Point) -> list[Missing]:
         """Take the next datagram and return what is now known to be lost."""
@@ -97,32 +107,33 @@ class Tracker:
             self.last = point
             return missing
         deviations = _deviations(self.last, point)
-        told = [deviation for deviation in deviations if deviation is not None]
-        jump = deviations[self.leader] if self.is_proved else _common(deviations)
-        if jump is None and (self.is_proved or len(told) < READINGS):
+        jumps = {deviations[reading] for reading in self.leaders}
+        if None in jumps:
+            # not all records of a datagram could be counted: whatever is missing cannot be told from them
             self._accept(point)
-        elif max(told) < 0 or (jump is not None and jump < 0 and 0 not in told):
+        elif max(jump for jump in jumps if jump is not None) < 0 and 0 not in deviations:
             self._fall(point)
             return missing
         else:
             self._learn(deviations)
-            if jump is None:
+            jump = jumps.pop()
+            if jumps:
                 self._open_gap(deviations, point, UNCLEAR_NS)
-            elif jump > 0:
+            elif jump is not None and jump > 0:
                 self._jump(jump, point)
             self._accept(point)
         return missing + self._count_down()
 
     def is_due(self, clock_ns: int) -> bool:
         """Tell whether there is a gap that nothing will fill any more by this time."""
-        return any(clock_ns >= gap.due_ns for gap in self.gaps)
+        return any(gap.is_due(clock_ns) for gap in self.gaps)
 
     def settle(self, clock_ns: int) -> list[Missing]:
         """Return the gaps that nothing will fill any more by this time."""
         if not self.gaps:
             return []
-        due = [gap for gap in self.gaps if clock_ns >= gap.due_ns]
-        self.gaps = [gap for gap in self.gaps if clock_ns < gap.due_ns]
+        due = [gap for gap in self.gaps if gap.is_due(clock_ns)]
+        self.gaps = [gap for gap in self.gaps if not gap.is_due(clock_ns)]
         return self._as_missing(due)
 
     def _count_down(self) -> list[Missing]:
@@ -148,8 +159,10 @@ class Tracker:
 
     def _learn(self, deviations: Deviations) -> None:
         """Let the readings that fit gain on those that do not."""
-        if self.is_proved and deviations[self.leader] == 0:
-            self.hits[self.leader] = CONFIDENT
+        leaders = self.leaders
+        if self.is_proved and all(deviations[reading] == 0 for reading in leaders):
+            for reading in leaders:
+                self.hits[reading] = CONFIDENT
             return
         if 0 not in deviations or len(set(deviations)) == 1:
             return
@@ -237,11 +250,6 @@ def _deviations(previous: Point, current: Point) -> Deviations:
         inclusive_flows = _signed(step - current.flows)
         inclusive_all = _signed(step - current.flows - current.options)
     return before_all, before_flows, inclusive_flows, inclusive_all
-
-
-def _common(deviations: Deviations) -> int | None:
-    """Return the deviation that all readings agree on."""
-    return deviations[0] if len(set(deviations)) == 1 else None
 
 
 def _signed(difference: int) -> int:

@@ -153,15 +153,18 @@ def _write_intervals(
         interval = interval_of[flow_log]
         shortest[interface] = min(interval, shortest.get(interface, interval))
     history: dict[str, list[Change]] = defaultdict(list)
-    for row in IntervalChange.objects.filter(network_interface__vpc=vpc_id).order_by("since"):
-        history[row.network_interface_id].append((int(row.since.timestamp()), row.interval))
+    rows = IntervalChange.objects.filter(network_interface__vpc=vpc_id).order_by("since")
+    for interface, since, interval in rows.values_list("network_interface", "since", "interval"):
+        history[interface].append((int(since.timestamp()), interval))
     at = ceil(now.timestamp())
     obsolete: list[tuple[str, int]] = []
     new: list[tuple[str, Change]] = []
     for interface in interfaces:
-        wanted = scheduled(history[interface], shortest.get(interface, NOT_CAPTURED), at)
-        obsolete += [(interface, since) for since, _ in set(history[interface]) - set(wanted)]
-        new += [(interface, change) for change in sorted(set(wanted) - set(history[interface]))]
+        before = history[interface]
+        after = scheduled(before, shortest.get(interface, NOT_CAPTURED), at)
+        if after != before:
+            obsolete += [(interface, since) for since, _ in set(before) - set(after)]
+            new += [(interface, change) for change in sorted(set(after) - set(before))]
     _delete_changes(obsolete)
     IntervalChange.objects.bulk_create(
         [

@@ -61,7 +61,11 @@ def change_exporter(exporter: Exporter, by: User | None, *, name: str | None = N
     """
     region, account = exporter.region_id or "*", exporter.account_id or "*"
     require(by, "vpc:ModifyExporter", region, account, f"exporter/{exporter.pk}")
-    found = rules.name(name) if name else []
+    found = [
+        *(rules.name(name) if name else ()),
+        *(rules.observation_points(profile["observation_points"]) if "observation_points" in profile else ()),
+        *(rules.drop_ports(profile["drop_ports"]) if "drop_ports" in profile else ()),
+    ]
     if found:
         raise RuleError(*found)
     values = profile if name is None else {"name": name, **profile}

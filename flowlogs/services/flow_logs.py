@@ -189,5 +189,5 @@ def _move(flow_log: FlowLog, allowed: tuple[str, ...], to: str | None, **changes
 
 def _finish_on_commit(flow_log_id: str) -> None:
     # By name, for the tasks import the services. The row says what is due: a lost hint only costs time.
-    enqueue = partial(current_app.send_task, "flowlogs.apply_flow_log", args=[flow_log_id])
+    enqueue = partial(current_app.send_task, "flowlogs.apply_flow_log", args=[flow_log_id], queue="capture")
     transaction.on_commit(enqueue, robust=True)

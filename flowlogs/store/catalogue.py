@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,12 @@ from django.db import transaction
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
-from flowlogs.models import Closing, Logstore, Part, SampleFile
+from flowlogs.models import Closing, InventoryVersion, Logstore, Part, SampleFile, SampleSlice
 from flowlogs.models.logstore import PERMANENT
 from flowlogs.windows import HOUR
 
 from . import workers
-from .files import TEMPORARY, discard, durable_name
+from .files import discard, durable_name
 
 logger = logging.getLogger(__name__)
 
@@ -105,17 +106,19 @@ def remove_hidden() -> int:
 
 
 def remove_used_samples() -> int:
-    """Delete sample files whose windows are final and whose closings are delivered; return how many."""
-    undone = (
-        Q(slices__closing__isnull=True)
-        | ~Q(slices__closing__state=Closing.State.DELIVERED)
-        | Q(slices__window__is_final=False)
+    """Delete sample files whose windows are final and all of whose closings are delivered; return how many.
+
+    The final closing reads every file of its window, also those that an earlier closing took.
+    """
+    undelivered = Closing.objects.exclude(state=Closing.State.DELIVERED)
+    needed = SampleSlice.objects.filter(
+        Q(closing__isnull=True) | Q(window__is_final=False) | Q(window__in=undelivered.values("window"))
     )
-    needed = SampleFile.objects.filter(undone).values("pk")
     old = timezone.now() - GRACE
-    files = list(SampleFile.objects.filter(created_at__lt=old).exclude(pk__in=needed).order_by("pk")[:1000])
-    _remove(SampleFile, files)
-    return len(files)
+    files = SampleFile.objects.filter(created_at__lt=old).exclude(pk__in=needed.values("file"))
+    chosen = list(files.order_by("pk")[:1000])
+    _remove(SampleFile, chosen)
+    return len(chosen)
 
 
 def _remove(model: Any, rows: list[Any]) -> None:
@@ -127,24 +130,30 @@ def _remove(model: Any, rows: list[Any]) -> None:
 
 def collect_orphans(now: float) -> int:
     """Delete files that no row lists and no running attempt can still list; return how many."""
-    folders = (("parts", Part), ("samples", SampleFile))
     removed = 0
-    for folder, model in folders:
-        old = {
-            str(path.relative_to(settings.FLOWLOG_STORE)): path
-            for path in _files_older(folder, now - ORPHAN_AGE)
-        }
-        names = list(old)
-        for at in range(0, len(names), 500):
-            listed = set(model.objects.filter(path__in=names[at : at + 500]).values_list("path", flat=True))
-            for name in set(names[at : at + 500]) - listed:
-                discard(old[name])
-                removed += 1
+    for folder, model in (("parts", Part), ("samples", SampleFile)):
+        old = list(_files_older(folder, now - ORPHAN_AGE))
+        for at in range(0, len(old), 500):
+            names = {str(path.relative_to(settings.FLOWLOG_STORE)): path for path in old[at : at + 500]}
+            listed = model.objects.filter(path__in=names).values_list("path", flat=True)
+            removed += _discard_all(names[name] for name in names.keys() - set(listed))
+    removed += _discard_all(_files_older("spill", now - ORPHAN_AGE))
+    in_use = set(InventoryVersion.objects.values_list("digest", flat=True))
+    unpacked = _files_older("inventory", now - ORPHAN_AGE)
+    return removed + _discard_all(path for path in unpacked if path.name.partition(".")[0] not in in_use)
+
+
+def _files_older(folder: str, limit: float) -> Iterator[Path]:
+    for path in (settings.FLOWLOG_STORE / folder).rglob("*"):
+        # a file that its worker removes at this moment is no orphan
+        with suppress(FileNotFoundError):
+            if path.is_file() and path.stat().st_mtime < limit:
+                yield path
+
+
+def _discard_all(paths: Iterable[Path]) -> int:
+    removed = 0
+    for path in paths:
+        discard(path)
+        removed += 1
     return removed
-
-
-def _files_older(folder: str, limit: float) -> Iterable[Path]:
-    root: Path = settings.FLOWLOG_STORE / folder
-    for path in root.rglob("*"):
-        if path.suffix in (".parquet", TEMPORARY) and path.is_file() and path.stat().st_mtime < limit:
-            yield path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import duckdb
@@ -13,14 +14,18 @@ PART_FORMAT = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_
 def connect(
     *, threads: int = 2, memory: str = "900MB", spill: Path | None = None
 ) -> duckdb.DuckDBPyConnection:
-    """Return a fresh in-memory connection that can reach files but no network and installs nothing."""
+    """Return a fresh in-memory connection that can reach files but no network and installs nothing.
+
+    It spills into a folder of its own in ``spill``: two engines in one folder would overwrite each other's files.
+    """
     connection = duckdb.connect()
     connection.execute(f"SET threads = {int(threads)}")
     connection.execute(f"SET memory_limit = '{memory}'")
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET autoload_known_extensions = false")
     if spill is not None:
-        connection.execute(f"SET temp_directory = {literal(str(spill))}")
+        spill.mkdir(parents=True, exist_ok=True)
+        connection.execute(f"SET temp_directory = {literal(str(spill / secrets.token_hex(6)))}")
     return connection
 
 

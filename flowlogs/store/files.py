@@ -23,10 +23,11 @@ def durable_name(prefix: str, suffix: str = ".parquet") -> str:
 def durable(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on leaving, make it the file ``path``, surviving power loss.
 
-    On an error the temporary file goes and ``path`` is untouched. Raises ``OSError`` as the system gives it.
+    On an error the temporary file goes, and whatever has the name ``path`` is whole. Raises ``OSError`` as the
+    system gives it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + TEMPORARY)
+    make_folder(path.parent)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         yield temporary
         synchronise(temporary)
@@ -35,6 +36,15 @@ def durable(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and those above it, each surviving power loss; one that is there is fine."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    synchronise(folder.parent)
 
 
 def synchronise(path: Path) -> None:

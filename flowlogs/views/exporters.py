@@ -85,9 +85,9 @@ def exporter_bind(request: ConsoleRequest, region_id: str, exporter_id: str) -> 
     form = BindingForm(request.POST or None, account=request.account, region=request.region)
     if form.is_valid():
         try:
-            services.bind_exporter(exporter, request.user, form.cleaned_data["resource"])
+            services.bind_exporter(exporter, request.user, form.cleaned_data["observed"])
         except RuleError as error:
-            form.add_error("resource", str(error))
+            form.add_error(None, str(error))
         else:
             messages.success(request, _("The exporter is bound. Its flows become samples from now on."))
             return go_to(request, "flowlogs:exporter-detail", region_id=region_id, exporter_id=exporter.pk)

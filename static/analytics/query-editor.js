@@ -75,7 +75,9 @@
 
   document.addEventListener("input", (event) => {
     const editor = editorOf(event.target);
-    if (editor) suggest(editor);
+    if (!editor) return;
+    editor.rows = Math.min(12, editor.value.split("\n").length);
+    suggest(editor);
   });
 
   document.addEventListener("keydown", (event) => {

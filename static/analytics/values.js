@@ -9,7 +9,8 @@
     if (value) {
       event.preventDefault();
       offer(value);
-    } else if (event.target.closest("#value-menu button")) {
+    } else if (event.target.closest("[data-copy-value]")) {
+      // Not for the others: the focus would go back to the value, and htmx would take that for the button.
       menu().hidePopover();
     }
   });

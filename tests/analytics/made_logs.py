@@ -44,7 +44,10 @@ def _record(dice: random.Random, at: int) -> Record:
     if dice.random() < 0.05:
         return record
     inward = dice.random() < 0.5
-    here, there = f"10.0.{eni // 3}.{eni}", f"192.168.0.{dice.randrange(1, 60)}"
+    here, there = _address(eni), f"192.168.0.{dice.randrange(1, 60)}"
+    if dice.random() < 0.3:
+        # Between two of our own: one flow, seen by both sides.
+        there = _address(dice.randrange(10))
     rejected = inward and dice.random() < 0.2
     packets = dice.randrange(1, 5000)
     return record | {
@@ -62,6 +65,10 @@ def _record(dice: random.Random, at: int) -> Record:
         "log-status": "OK",
         "traffic_path": dice.choice((0, 2, 7, 13)),
     }
+
+
+def _address(eni: int) -> str:
+    return f"10.0.{eni // 3}.{eni}"
 
 
 def store(logstore: Logstore, logs: Iterable[Record]) -> list[Part]:

@@ -123,11 +123,11 @@ def test_instants_of_every_kind_are_drawn_in_utc(moment):
 
 
 def test_text_of_records_is_never_markup():
-    hostile = "<a href='javascript:alert(1)'>%{customdata}</a>"
+    hostile = "<a href='javascript:alert(1)'>%{meta.role}</a>"
     figure = draw(Spec("ranking", x="name", y=("n",)), ["name", "n"], [(hostile, 1)])
     text = json.dumps(figure["data"] + [figure["layout"]["yaxis"]])
     assert "<" not in text
-    assert "%{customdata" not in text
+    assert "%{meta" not in text
 
 
 def test_long_labels_are_shortened_and_still_told_apart():
@@ -210,7 +210,12 @@ def test_a_table_has_labels_units_and_says_what_it_left_off():
             ["time", "pair", "bps"], [("10:00", "a->b", 1), ("10:01", "a->b", 2)],
             ("line", "time", ("bps",), "pair"), id="clock text, series, number",
         ),
-        pytest.param(["dstport", "n"], [(22, 1), (80, 2)], ("bar", "dstport", ("n",), ""), id="two numbers"),
+        pytest.param(["a", "n"], [(22, 1), (80, 2)], ("bar", "a", ("n",), ""), id="two numbers"),
+        pytest.param(["n", "dstport"], [(1, 22), (2, 80)], ("bar", "dstport", ("n",), ""), id="a number that names"),
+        pytest.param(
+            ["time", "dstport", "n"], [(T0, 22, 1), (T0 + 60, 80, 2)], ("line", "time", ("n",), "dstport"),
+            id="a number that names the series",
+        ),
         pytest.param(["srcaddr", "a", "b"], [("x", 1, 2), ("y", 3, 4)], ("bar", "srcaddr", ("a", "b"), ""), id="text"),
         pytest.param(["n"], [(1,)], ("table", "", (), ""), id="one value"),
         pytest.param(["srcaddr"], [("x",), ("y",)], ("table", "", (), ""), id="no number"),

@@ -49,6 +49,14 @@ def test_security_headers(client: Client, db: None) -> None:
     assert response["X-Request-Id"]
 
 
+def test_pages_of_an_account_are_not_stored_and_vary_with_htmx(client: Client, owner: User) -> None:
+    assert "Cache-Control" not in client.get("/theme/")
+    client.force_login(owner)
+    response = client.get("/authorize/done/")
+    assert response["Cache-Control"] == "no-store"
+    assert "HX-Request" in response["Vary"]
+
+
 def test_admin_alone_may_have_style_elements(admin_client: Client) -> None:
     policy = admin_client.get("/admin/")["Content-Security-Policy"]
     assert "style-src-elem 'self' 'unsafe-inline'" in policy

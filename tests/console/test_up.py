@@ -7,8 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -91,12 +92,12 @@ def greeting(process: "subprocess.Popen[str]") -> str:
     raise AssertionError("".join(lines) + (process.stderr.read() if process.stderr else ""))
 
 
-def wait_for(condition: "object", seconds: float = 10) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
     """Wait until a condition holds, asking every few milliseconds."""
     deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
-        signal.sigtimedwait([], 0.02)
+        threading.Event().wait(0.02)
 
 
 def children_of(parent: int) -> list[int]:
@@ -111,6 +112,19 @@ def children_of(parent: int) -> list[int]:
             if int(fields[1]) == parent:
                 found.append(int(entry.name))
     return found
+
+
+def collectors_of(parent: int) -> list[int]:
+    """Return the collectors among the children of a process."""
+    return [child for child in children_of(parent) if b"flowlogs.collector" in command_of(child)]
+
+
+def command_of(process: int) -> bytes:
+    """Return the command line of a process, empty when it has ended."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def get(address: tuple[str, int], path: str) -> tuple[int, str]:
@@ -159,10 +173,10 @@ def test_a_child_that_dies_is_started_again_and_ends_with_its_parent(
     running: "subprocess.Popen[str]",
 ) -> None:
     greeting(running)
-    wait_for(lambda: children_of(running.pid))
-    [first, *_] = children_of(running.pid)
+    wait_for(lambda: collectors_of(running.pid))
+    [first] = collectors_of(running.pid)
     os.kill(first, signal.SIGKILL)
-    wait_for(lambda: any(child != first for child in children_of(running.pid)))
+    wait_for(lambda: collectors_of(running.pid) not in ([], [first]))
     children = children_of(running.pid)
     running.kill()
     running.wait()

@@ -106,8 +106,9 @@ def test_the_exporter_process_stops_when_asked():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(20)
+        target = ":".join(map(str, receiver.getsockname()))
         running = subprocess.Popen(
-            [sys.executable, "-m", "flowlogs.demo.exporter", f"--to=127.0.0.1:{receiver.getsockname()[1]}"],
+            [sys.executable, "-m", "flowlogs.demo.exporter", "--every=0.1", f"--to={target}"],
             cwd=ROOT,
         )
         try:

@@ -216,6 +216,42 @@ def test_flow_log(
     assert all(violation.message for violation in found)
 
 
+@pytest.mark.parametrize(
+    ("points", "valid"),
+    [
+        ({}, True),
+        ({"1": "ACCEPT", "2": "REJECT"}, True),
+        ({str(2**64 - 1): "ACCEPT"}, True),
+        ({str(2**64): "ACCEPT"}, False),
+        ({"1": "MAYBE"}, False),
+        ({"one": "ACCEPT"}, False),
+        ({"-1": "ACCEPT"}, False),
+        ({"١": "ACCEPT"}, False),
+        (["1"], False),
+        (None, False),
+    ],
+)
+def test_observation_points(points: object, valid: bool) -> None:
+    assert (not rules.observation_points(points)) is valid
+
+
+@pytest.mark.parametrize(
+    ("ports", "valid"),
+    [
+        ([], True),
+        ([65533], True),
+        ([2**32], False),
+        ([-1], False),
+        (["1"], False),
+        ([True], False),
+        ([1.5], False),
+        ({}, False),
+    ],
+)
+def test_drop_ports(ports: object, valid: bool) -> None:
+    assert (not rules.drop_ports(ports)) is valid
+
+
 def test_messages_name_what_is_wrong() -> None:
     found = rules.flow_log(
         VALUES,

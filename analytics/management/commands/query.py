@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
+from analytics import run
 from analytics.csvsafe import csv_cell
 from analytics.moments import parse_moment
 from analytics.run import QueryError, Result, RunError, run_query
@@ -61,7 +65,8 @@ class Command(BaseCommand):
         now = int(time.time())
         try:
             start, end = (text and parse_moment(text, now) for text in (options["start"], options["end"]))
-            result = run_query(logstore, options["query"], start, end, limit=options["limit"])
+            with without_query_log():
+                result = run_query(logstore, options["query"], start, end, limit=options["limit"])
         except (QueryError, ValueError) as error:
             raise CommandError(str(error), returncode=MISUSED) from error
         except RunError as error:
@@ -71,12 +76,28 @@ class Command(BaseCommand):
             self.stderr.write(remark)
 
 
+@contextmanager
+def without_query_log() -> Iterator[None]:
+    """Keep the line of the query log off the terminal; warnings and errors stay."""
+    before = run.logger.level
+    run.logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        run.logger.setLevel(before)
+
+
 def find_logstore(project: str, name: str, region: str | None) -> Logstore:
     """Return the one Logstore of that name; raises CommandError when there is none or more than one."""
     found = Logstore.objects.select_related("project").filter(project__name=project, name=name)
     if region:
         found = found.filter(project__region=region)
-    stores = list(found[:2])
+    try:
+        stores = list(found[:2])
+    except OperationalError as error:
+        raise CommandError(
+            f"The database cannot be read ({error}): manage.py up makes it.", returncode=FAILED
+        ) from error
     if not stores:
         raise CommandError(f"There is no Logstore {project}/{name}.", returncode=FAILED)
     if len(stores) > 1:

@@ -161,7 +161,9 @@ def _lock_home() -> Any:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket, or say why there is none."""
+    """Return a bound socket, or say why there is none."""
+    if not 0 <= port <= 65535:
+        raise CommandError(f"the port of the web pages must be from 0 to 65535, not {port}.")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)

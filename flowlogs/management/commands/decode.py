@@ -51,6 +51,7 @@ class Command(BaseCommand):
                     self.stdout.write(codec.csv_header())
                 tally.add(decoded)
                 self._write(_LINES[format](decoded.flows))
+            self.stdout.flush()
         except BrokenPipeError:
             # whoever read the flows has seen enough; the interpreter must not flush into the closed pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,8 +1,8 @@
 """Functions that tests run in engine workers."""
 
 import os
+import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -30,22 +30,17 @@ def environment() -> list[str]:
     return sorted(os.environ)
 
 
-def wait_for(path: str, seconds: float = 20.0) -> bool:
-    """Return once a file exists."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if Path(path).exists():
-            return True
-        time.sleep(0.005)
-    return False
+def wait_for(pipe: str) -> str:
+    """Return what somebody writes into a named pipe."""
+    return Path(pipe).read_text()
 
 
 def spin(started: str = "") -> None:
-    """Never return."""
+    """Tell our process id through a named pipe, then never return."""
     if started:
         Path(started).write_text(str(os.getpid()))
     while True:
-        time.sleep(0.05)
+        signal.pause()
 
 
 def end(status: int) -> None:

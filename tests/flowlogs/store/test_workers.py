@@ -27,6 +27,14 @@ def limits() -> Iterator[None]:
     workers.configure(workers=2, idle=30)
 
 
+@pytest.fixture
+def pipe(tmp_path: Path) -> Path:
+    """A named pipe: a read waits for a write, in whatever process."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    return path
+
+
 def run(function: str, *, deadline: float = 20, **kwargs: Any) -> Any:
     return workers.call(f"{JOBS}:{function}", kwargs, deadline=deadline)
 
@@ -92,13 +100,15 @@ def test_unknown_function_is_an_error() -> None:
         run("missing")
 
 
-def test_deadline_kills_the_worker(tmp_path: Path) -> None:
-    started = tmp_path / "started"
+def test_deadline_kills_the_worker(pipe: Path) -> None:
     began = time.monotonic()
-    with pytest.raises(workers.WorkerTimeout, match="not finished within 1 s"):
-        run("spin", started=str(started), deadline=1)
+    with ThreadPoolExecutor(1) as threads:
+        held = threads.submit(run, "spin", started=str(pipe), deadline=1)
+        pid = int(pipe.read_text())
+        with pytest.raises(workers.WorkerTimeout, match="not finished within 1 s"):
+            held.result()
     assert time.monotonic() - began < 2
-    assert not is_running(int(started.read_text()))
+    assert not is_running(pid)
     assert run("echo", value=1) == 1
 
 
@@ -122,29 +132,29 @@ def test_memory_beyond_the_limit_is_refused() -> None:
     assert run("allocate", size=2 * limit) == 2 * limit
 
 
-def test_kinds_have_workers_of_their_own(tmp_path: Path) -> None:
+def test_kinds_have_workers_of_their_own(pipe: Path) -> None:
     """Queries that take every query worker leave the pipeline free."""
-    gate = tmp_path / "gate"
-    with ThreadPoolExecutor(2) as threads:
-        held = [threads.submit(waiting_query, gate) for _ in range(2)]
-        assert run("echo", value="captured") == "captured"
-        gate.touch()
-        assert [each.result() for each in held] == [True, True]
-
-
-def waiting_query(gate: Path) -> bool:
-    return bool(workers.call(f"{JOBS}:wait_for", {"path": str(gate)}, deadline=20, kind="query"))
-
-
-def test_pool_is_bounded_and_says_when_it_is_busy(tmp_path: Path) -> None:
     workers.configure(workers=1)
-    started = tmp_path / "started"
     with ThreadPoolExecutor(1) as threads:
-        held = threads.submit(run, "spin", started=str(started), deadline=3)
-        assert eventually(started.exists)
+        held = threads.submit(waiting_query, pipe)
+        assert run("echo", value="captured") == "captured"
+        pipe.write_text("go on")
+        assert held.result() == "go on"
+
+
+def waiting_query(pipe: Path) -> Any:
+    return workers.call(f"{JOBS}:wait_for", {"pipe": str(pipe)}, deadline=20, kind="query")
+
+
+def test_pool_is_bounded_and_says_when_it_is_busy(pipe: Path) -> None:
+    workers.configure(workers=1)
+    with ThreadPoolExecutor(1) as threads:
+        held = threads.submit(run, "spin", started=str(pipe))
+        assert pipe.read_text()
         with pytest.raises(workers.WorkersBusy):
             run("echo", value=1, deadline=0.2)
-        with pytest.raises(workers.WorkerTimeout):
+        workers.shutdown()
+        with pytest.raises(workers.WorkerDied):
             held.result()
 
 
@@ -160,29 +170,26 @@ def test_idle_workers_end() -> None:
     assert eventually(lambda: not is_running(pid))
 
 
-def test_shutdown_ends_running_calls(tmp_path: Path) -> None:
-    started = tmp_path / "started"
+def test_shutdown_ends_running_calls(pipe: Path) -> None:
     with ThreadPoolExecutor(1) as threads:
-        held = threads.submit(run, "spin", started=str(started))
-        assert eventually(started.exists)
+        held = threads.submit(run, "spin", started=str(pipe))
+        assert pipe.read_text()
         workers.shutdown()
         with pytest.raises(workers.WorkerDied, match="signal 9"):
             held.result()
 
 
-def test_workers_end_with_their_parent(tmp_path: Path) -> None:
-    """Even a parent that is killed leaves none behind, not one that computes either."""
-    started = tmp_path / "started"
+def test_workers_end_with_their_parent(pipe: Path) -> None:
+    """Even a parent that is killed leaves none behind, not one that is at work either."""
     script = textwrap.dedent(
         f"""
         from flowlogs.store import workers
-        workers.call("{JOBS}:spin", {{"started": {str(started)!r}}}, deadline=60)
+        workers.call("{JOBS}:spin", {{"started": {str(pipe)!r}}}, deadline=60)
         """
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=workers.ROOT) as parent:
-        assert eventually(lambda: started.exists() and started.read_text() != "")
+        pid = int(pipe.read_text())
         parent.kill()
-    pid = int(started.read_text())
     assert eventually(lambda: not is_running(pid) or is_zombie(pid))
 
 

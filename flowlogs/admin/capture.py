@@ -1,0 +1,149 @@
+"""The state of capture in the admin site: all of it is only shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from flowlogs.admin.base import ReadOnlyAdmin, ReadOnlyInline, at
+from flowlogs.models import (
+    Closing,
+    Collector,
+    Delivery,
+    InventoryVersion,
+    SampleFile,
+    SampleSlice,
+    Window,
+)
+
+
+@admin.register(Collector)
+class CollectorAdmin(ReadOnlyAdmin):
+    """Collectors: how far each has received and decoded."""
+
+    list_display = (
+        *("id", "address", "last_seen", "sealed", "decoded", "datagrams", "kernel_drops", "spool_drops"),
+        *("spool_bytes", "is_history", "trouble"),
+    )
+    list_filter = ("is_history",)
+    search_fields = ("id", "address", "trouble")
+
+    @admin.display(description="sealed through", ordering="sealed_through")
+    def sealed(self, collector: Collector) -> str:
+        """Return the time through which segments are sealed."""
+        return at(collector.sealed_through // 1000)
+
+    @admin.display(description="decoded through", ordering="decoded_through")
+    def decoded(self, collector: Collector) -> str:
+        """Return the time through which segments are decoded."""
+        return at(collector.decoded_through // 1000)
+
+
+@admin.register(InventoryVersion)
+class InventoryVersionAdmin(ReadOnlyAdmin):
+    """Versions of the inventory that attribution works under."""
+
+    list_display = ("id", "in_force_from", "digest")
+    search_fields = ("digest",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[InventoryVersion]:
+        """Leave the content out."""
+        return super().get_queryset(request).defer("content")
+
+    @admin.display(description="in force from", ordering="since")
+    def in_force_from(self, version: InventoryVersion) -> str:
+        """Return the time from which the version counts."""
+        return at(version.since // 1000)
+
+
+@admin.register(SampleFile)
+class SampleFileAdmin(ReadOnlyAdmin):
+    """Files of samples."""
+
+    list_display = ("path", "collector", "rows", "size", "slice_count", "created_at")
+    list_filter = ("collector",)
+    list_select_related = ("collector",)
+    search_fields = ("path", "collector__id")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SampleFile]:
+        """Count the windows with the files."""
+        return super().get_queryset(request).annotate(slice_total=Count("slices"))
+
+    @admin.display(description="windows", ordering="slice_total")
+    def slice_count(self, file: Any) -> int:
+        """Return how many windows the file has samples of."""
+        return file.slice_total
+
+
+@admin.register(SampleSlice)
+class SampleSliceAdmin(ReadOnlyAdmin):
+    """The samples of a file that fall into a window."""
+
+    list_display = ("file", "window", "closing", "flows", "packets", "bytes")
+    list_select_related = ("file", "window", "closing")
+    search_fields = ("file__path", "window__vpc__id")
+
+
+class ClosingInline(ReadOnlyInline):
+    """The closings of a window."""
+
+    model = Closing
+    fields = ("number", "kind", "state", "attempt", "error", "delivered_at")
+    readonly_fields = fields
+
+
+@admin.register(Window)
+class WindowAdmin(ReadOnlyAdmin):
+    """Capture windows with their closings."""
+
+    inlines = [ClosingInline]
+    list_display = ("id", "vpc", "starts", "interval", "closings_made", "is_final")
+    list_filter = ("interval", "is_final")
+    list_select_related = ("vpc",)
+    search_fields = ("vpc__id", "vpc__name")
+
+    @admin.display(description="start", ordering="start")
+    def starts(self, window: Window) -> str:
+        """Return when the window starts."""
+        return at(window.start)
+
+
+class DeliveryInline(ReadOnlyInline):
+    """What a closing gave each flow log."""
+
+    model = Delivery
+    fields = ("flow_log", "state", "reason", "records", "nodata", "skipdata", "delivered_at")
+    readonly_fields = fields
+
+
+@admin.register(Closing)
+class ClosingAdmin(ReadOnlyAdmin):
+    """Closings with their deliveries."""
+
+    inlines = [DeliveryInline]
+    list_display = ("id", "window", "number", "kind", "state", "attempt", "error", "delivered_at")
+    list_filter = ("state", "kind")
+    list_select_related = ("window",)
+    search_fields = ("window__vpc__id", "window__vpc__name", "error")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """The ledger of each delivery."""
+
+    list_display = (
+        *("id", "flow_log", "window", "state", "reason", "records", "nodata", "skipdata", "size"),
+        *("scope_flows", "delivered_flows", "filtered_flows", "late_flows", "quarantined_flows"),
+        "delivered_at",
+    )
+    list_filter = ("state", "reason")
+    list_select_related = ("flow_log", "closing__window")
+    search_fields = ("flow_log__id", "flow_log__name", "reason")
+
+    @admin.display(ordering="closing__window__start")
+    def window(self, delivery: Delivery) -> str:
+        """Return the window that was delivered."""
+        return str(delivery.closing.window)

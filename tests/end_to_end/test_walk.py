@@ -1,0 +1,175 @@
+"""A new user's walk through a running installation with the demo, in a real browser: steps 2 to 5 of the first day."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browsing import Visitor
+from tests.end_to_end.installation import ROOT, environment, eventually, free_port
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+STORE = "/cn-hangzhou/log-service/demo-flow-logs-hangzhou/vpc-shop-prod/"
+START_LIMIT, STOP_LIMIT = 60, 5
+
+
+@dataclass
+class Installation:
+    """A running `up` with its address and first password."""
+
+    address: str
+    password: str
+    process: subprocess.Popen[str]
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Start everything with the demo, as the README says, in a home of its own; stop it by Ctrl-C."""
+    home = tmp_path_factory.mktemp("home")
+    port, collector_port = free_port(socket.SOCK_STREAM), free_port()
+    command = [
+        sys.executable,
+        "manage.py",
+        "up",
+        "--port",
+        str(port),
+        "--collector-port",
+        str(collector_port),
+    ]
+    env = environment(home, FLOWLOG_SYSTEM_PYTHON="1", PYTHONUNBUFFERED="1")
+    log = home / "up.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=env,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        eventually(
+            lambda: "Console is at" in log.read_text() or process.poll() is not None, "up starts", START_LIMIT
+        )
+        said = log.read_text()
+        assert process.poll() is None, said
+        found = re.search(r"password (\S+)", said)
+        assert found is not None, said
+        assert said.count(found[1]) == 1
+        yield Installation(f"http://127.0.0.1:{port}", found[1], process)
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert time.monotonic() - started < STOP_LIMIT
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(5)
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture
+def visitor(up: Installation, browser: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Open logged-in browsers on the installation; none may have seen anything wrong."""
+    opened: list[Visitor] = []
+
+    def open_as_owner(**options: object) -> Visitor:
+        options = {"width": 1440, "theme": "light", "scripts": True} | options
+        person = Visitor(browser, up.address, **options)  # type: ignore[arg-type]
+        opened.append(person)
+        person.go("/")
+        person.page.get_by_label("User name").fill("admin")
+        person.page.get_by_label("Password", exact=True).fill(up.password)
+        person.page.get_by_role("button", name="Log in").click()
+        person.page.wait_for_url("**/flow-logs/")
+        return person
+
+    yield open_as_owner
+    for person in opened:
+        person.close()
+    assert [problem for person in opened for problem in person.problems] == []
+
+
+@pytest.mark.browser
+def test_a_new_user_authorizes_creates_a_flow_log_and_reads_records(visitor: Callable[..., Visitor]) -> None:
+    person = visitor()
+    page = person.page
+    assert page.get_by_text("Demo data").first.is_visible()
+    assert person.findings() == []
+
+    # the demo is authorized already: revoke, so that the gates can be walked
+    page.goto(person.address + "/authorize/revoke/")
+    page.get_by_role("button", name=re.compile("Revoke")).click()
+    person.go("/cn-hangzhou/flow-logs/")
+    assert page.get_by_text(re.compile("[Aa]uthoriz")).first.is_visible()
+    person.go("/authorize/")
+    page.get_by_role("button", name="Confirm Authorization Policy").click()
+    page.get_by_role("link", name="Go to flow logs").click()
+
+    page.get_by_role("link", name="Create a flow log").first.click()
+    page.get_by_label("Name (optional)").fill("walked")
+    page.get_by_text("ENI", exact=True).click()
+    resource = page.get_by_label("Resource instance")
+    resource.locator("option", has_text="web-1").first.wait_for(state="attached")
+    resource.select_option(label=resource.locator("option", has_text="web-1").first.inner_text())
+    page.get_by_role("radio", name="1", exact=True).check(force=True)
+    assert person.findings() == []
+    page.get_by_role("button", name="OK").click()
+    row = page.get_by_role("row").filter(has_text="walked")
+    row.get_by_text("Started").wait_for()
+
+    person.go(STORE + "?range=24h")
+    page.get_by_text("The results are accurate").wait_for()
+    assert page.locator("table tbody tr").count() >= 20
+    assert person.findings() == []
+    page.get_by_label(re.compile("[Qq]uery")).first.fill("action: REJECT and dstport: 22")
+    page.get_by_role("button", name=re.compile("Search")).first.click()
+    page.get_by_text("REJECT").first.wait_for()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_page_is_sound_in_both_themes_and_widths(
+    visitor: Callable[..., Visitor], width: int, theme: str
+) -> None:
+    person = visitor(width=width, theme=theme)
+    findings = {}
+    for path in (
+        "/cn-hangzhou/flow-logs/",
+        "/cn-hangzhou/flow-logs/create/",
+        "/cn-hangzhou/exporters/",
+        "/cn-hangzhou/ledger/",
+        "/cn-hangzhou/log-service/",
+        STORE + "?range=24h",
+        STORE + "overview/",
+        "/authorize/done/",
+    ):
+        person.go(path)
+        person.page.wait_for_load_state("networkidle")
+        findings[path] = person.findings()
+    assert {path: found for path, found in findings.items() if found} == {}
+
+
+@pytest.mark.browser
+def test_the_overview_draws_its_charts_and_each_opens_its_query(visitor: Callable[..., Visitor]) -> None:
+    person = visitor()
+    person.go(STORE + "overview/")
+    page = person.page
+    eventually(lambda: page.locator(".js-plotly-plot").count() >= 2, "charts are drawn")
+    page.get_by_role("link", name="Open query").first.click()
+    page.get_by_text("rows scanned").first.wait_for()
+    assert "select" in page.locator("textarea, input[type=search]").first.input_value().lower()

@@ -1,0 +1,162 @@
+"""The Exporters and Ledger pages: what they tell, who may change what, and at which cost."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django.asserts import assertContains, assertNotContains
+from pytest_django.fixtures import DjangoAssertNumQueries
+
+from console.models import User
+from flowlogs import hints
+from flowlogs.models import Exporter, ExporterBinding, NetworkInterface, Stream, Unattributed, Vpc
+
+LIST = "/cn-hangzhou/exporters/"
+
+
+def make_exporter(number: int = 1, **values: object) -> Exporter:
+    exporter = Exporter.objects.create(
+        id=f"exp-{number}", address=f"192.0.2.{number}", last_seen=timezone.now(), **values
+    )
+    Stream.objects.create(
+        exporter=exporter, port=4000, domain=1, version=10, datagrams=7, flows=5, attributed_flows=3,
+        unattributed_flows=2, lost_flows=9, longest_delay_ms=1000, last_seen=timezone.now(),
+    )  # fmt: skip
+    return exporter
+
+
+@pytest.fixture
+def as_owner(client: Client, owner: User) -> Client:
+    client.force_login(owner)
+    return client
+
+
+def test_an_empty_page_says_how_to_point_an_exporter_here(as_owner: Client, vpc: Vpc) -> None:
+    response = as_owner.get(LIST)
+    assertContains(response, "Nobody has sent anything yet")
+    assertContains(response, "softflowd -i eth0 -v 10 -n 127.0.0.1:4739 -t maxlife=60")
+
+
+def test_an_exporter_that_nobody_has_claimed_stands_out_with_the_next_step(
+    as_owner: Client, vpc: Vpc
+) -> None:
+    make_exporter()
+    response = as_owner.get(LIST)
+    assertContains(response, "192.0.2.1")
+    assertContains(response, "Not bound")
+    assertContains(response, "IPFIX")
+
+
+@pytest.mark.parametrize("named", ["resource", "id", "address"])
+def test_binding_makes_an_exporter_observe_what_was_chosen(as_owner: Client, vpc: Vpc, named: str) -> None:
+    exporter = make_exporter()
+    eni = NetworkInterface.objects.filter(vpc=vpc).order_by("pk").first()
+    assert eni is not None
+    data = {
+        "resource": {"resource": f"vpc:{vpc.pk}"},
+        "id": {"interface": eni.pk},
+        "address": {"interface": eni.addresses.get().address},
+    }[named]
+    response = as_owner.post(f"{LIST}{exporter.pk}/bind/", data)
+    assert response.status_code == 302
+    binding = ExporterBinding.objects.get()
+    assert binding.vpc == vpc
+    assert binding.network_interface == (None if named == "resource" else eni)
+    exporter.refresh_from_db()
+    assert exporter.account == vpc.account
+
+
+@pytest.mark.parametrize("data", [{}, {"resource": "vpc:vpc-of-somebody"}, {"interface": "10.9.9.9"}])
+def test_a_binding_to_nothing_known_is_refused(as_owner: Client, vpc: Vpc, data: dict[str, str]) -> None:
+    exporter = make_exporter()
+    assert as_owner.post(f"{LIST}{exporter.pk}/bind/", data).status_code == 200
+    assert not ExporterBinding.objects.exists()
+
+
+def test_the_profile_says_where_an_exporter_tells_verdicts(as_owner: Client, vpc: Vpc) -> None:
+    exporter = make_exporter(account=vpc.account, region=vpc.region)
+    data = {
+        "name": "switch-1",
+        "byte_layer": "L2",
+        "accept_points": "1, 3",
+        "reject_points": "2",
+        "drop_ports": "65533",
+    }
+    assert as_owner.post(f"{LIST}{exporter.pk}/edit/", data).status_code == 302
+    exporter.refresh_from_db()
+    assert exporter.observation_points == {"1": "ACCEPT", "3": "ACCEPT", "2": "REJECT"}
+    assert (exporter.name, exporter.byte_layer, exporter.drop_ports) == ("switch-1", "L2", [65533])
+
+
+def test_details_show_losses_and_what_matched_no_interface(as_owner: Client, vpc: Vpc) -> None:
+    exporter = make_exporter()
+    Unattributed.objects.create(
+        exporter=exporter, srcaddr="203.0.113.9", dstaddr="10.9.9.9", protocol=6, dstport=443, flows=2, packets=3,
+        bytes=99, last_seen=timezone.now(),
+    )  # fmt: skip
+    response = as_owner.get(f"{LIST}{exporter.pk}/")
+    assertContains(response, "203.0.113.9")
+    assertContains(response, "10.9.9.9")
+
+
+def test_readers_see_exporters_and_change_none(client: Client, reader: User, vpc: Vpc) -> None:
+    exporter = make_exporter(account=vpc.account, region=vpc.region)
+    client.force_login(reader)
+    assert client.get(LIST).status_code == 200
+    for action in ("bind", "edit"):
+        response = client.post(f"{LIST}{exporter.pk}/{action}/", {"resource": f"vpc:{vpc.pk}"})
+        assert response.status_code == 403
+    assert not ExporterBinding.objects.exists()
+
+
+def test_strangers_do_not_see_exporters_of_others(client: Client, stranger: User, vpc: Vpc) -> None:
+    exporter = make_exporter(account=vpc.account, region=vpc.region)
+    client.force_login(stranger)
+    assertNotContains(client.get(LIST), "192.0.2.1")
+    assert client.get(f"{LIST}{exporter.pk}/").status_code == 404
+
+
+def test_the_list_costs_the_same_queries_for_many_exporters(
+    as_owner: Client, vpc: Vpc, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    def cost() -> int:
+        with django_assert_max_num_queries(25) as captured:
+            as_owner.get(LIST)
+        return len(captured)
+
+    make_exporter(1)
+    few = cost()
+    for number in range(2, 40):
+        make_exporter(number)
+    assert cost() == few
+
+
+def test_the_ledger_page_tells_that_nothing_is_unexplained(as_owner: Client, vpc: Vpc) -> None:
+    make_exporter(account=vpc.account, region=vpc.region)
+    for unit in ("flows", "packets", "bytes", "nonsense"):
+        assertContains(as_owner.get(f"/cn-hangzhou/ledger/?unit={unit}"), "Nothing is unexplained")
+
+
+@pytest.mark.parametrize(
+    ("flow_ms", "delay_ms", "said"),
+    [
+        pytest.param(30_000, 5_000, False, id="quick"),
+        pytest.param(3_600_000, 5_000, True, id="long-flows"),
+        pytest.param(30_000, 90_000, True, id="late-reports"),
+    ],
+)
+def test_an_exporter_that_holds_flows_back_gets_the_setting_to_change(
+    flow_ms: int, delay_ms: int, said: bool
+) -> None:
+    hint = hints.hold_back(flow_ms, delay_ms, interval=10, lateness=60)
+    assert (hint is not None) == said
+    if hint is not None:
+        assert any("maxlife=60" in command for command in hint.commands)
+
+
+@pytest.mark.parametrize(
+    ("offset", "said"), [(29_000, False), (-29_000, False), (31_000, True), (-3_600_000, True)]
+)
+def test_a_clock_that_is_off_is_told(offset: int, said: bool) -> None:
+    assert (hints.clock(offset) is not None) == said
