@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -29,7 +29,20 @@ HINT_AGAIN = timedelta(seconds=30)
 MOST_HINTS = 40
 SUPPLEMENTS_APART = timedelta(minutes=1)
 
+DAY = 86_400
+
 Spans = dict[tuple[str, int], list[tuple[int, int | None]]]
+Version = tuple[int, str]
+"""Number and digest of an inventory version."""
+
+_made: dict[Version, int] = {}
+"""The instant up to which this process has made all windows that an inventory version asks for."""
+
+
+def forget() -> None:
+    """Take nothing as known: another database is in use, or rows were removed by hand."""
+    capture_spans.cache_clear()
+    _made.clear()
 
 
 def schedule() -> Schedule:
@@ -54,51 +67,69 @@ def sweep(enqueue: Callable[[int], object]) -> int:
 def horizon(collectors: list[Collector]) -> int | None:
     """Return the Unix second through which all that was received is decoded; None before any collector ran.
 
-    A dead or retired collector holds nothing back once its segments are decoded; one that replays the past does
-    until it is through.
+    A dead collector holds nothing back once its segments are decoded, or when they have not been within the late
+    limit: its host is gone. One that replays the past holds windows back until it is through.
     """
-    if not collectors and not Collector.objects.exists():
+    if not collectors:
         return None
-    waiting = [
-        c.decoded_through
-        for c in collectors
-        if c.is_history or reception.is_live(c) or c.decoded_through < c.sealed_through
-    ]
-    now = int(timezone.now().timestamp())
-    return min([now, *(through // 1000 for through in waiting)])
+    now = timezone.now()
+    waiting = [c.decoded_through for c in collectors if c.is_history or _is_awaited(c, now)]
+    return min([int(now.timestamp()), *(through // 1000 for through in waiting)])
+
+
+def _is_awaited(collector: Collector, now: datetime) -> bool:
+    if reception.is_live(collector):
+        return True
+    patience = timedelta(seconds=settings.FLOWLOG_LATE_LIMIT)
+    is_fresh = collector.last_seen is not None and now - collector.last_seen < patience
+    return is_fresh and collector.decoded_through < collector.sealed_through
 
 
 def create_windows(through: int) -> None:
     """Create the windows of covered interfaces up to an instant, silent ones too, so that NODATA is told."""
-    newest = InventoryVersion.objects.aggregate(newest=Max("id"))["newest"]
-    spans = capture_spans(newest or 0)
-    if not spans:
+    version = InventoryVersion.objects.order_by("-id").values_list("id", "digest").first()
+    if version is None:
         return
-    last = {
-        (row["vpc"], row["interval"]): row["last"]
-        for row in Window.objects.values("vpc", "interval").annotate(last=Max("start")).order_by()
-    }
-    windows: list[Window] = []
-    for (vpc, interval), periods in spans.items():
+    windows = _windows_to_make(version, through)
+    if windows:
+        present = Window.objects.filter(start__gte=min(window.start for window in windows))
+        existing = set(present.values_list("vpc", "interval", "start"))
+        Window.objects.bulk_create(
+            (window for window in windows if (window.vpc_id, window.interval, window.start) not in existing),
+            ignore_conflicts=True,
+            batch_size=1000,
+        )
+    if len(windows) < WINDOWS_AT_ONCE:
+        _made.clear()
+        _made[version] = through
+
+
+def _windows_to_make(version: Version, through: int) -> list[Window]:
+    """Return the windows that began since the last sweep of this process, or in doubt all that may be missing."""
+    made = _made.get(version)
+    last = {} if made is not None else _last_windows()
+    windows = []
+    for (vpc, interval), periods in capture_spans(version).items():
+        # a window that a sample made early may lie behind a gap: what is older than a day is taken as made
+        known = min(last.get((vpc, interval), 0), through) - DAY if made is None else made
         for since, until in periods:
-            # a window made early by a sample may lie behind a gap: only what is older than a day is taken as made
-            known = max(since, min(last.get((vpc, interval), since), through) - 86_400)
             stop = through if until is None else min(through, until)
+            starts = starts_between(max(since, known), stop, interval)
             windows += [
                 Window(vpc_id=vpc, interval=interval, start=start)
-                for start in starts_between(known, stop, interval)
-            ][:WINDOWS_AT_ONCE]
-    existing = set(
-        Window.objects.filter(start__gte=min((w.start for w in windows), default=0)).values_list(
-            "vpc", "interval", "start"
-        )
-    )
-    missing = [window for window in windows if (window.vpc_id, window.interval, window.start) not in existing]
-    Window.objects.bulk_create(missing, ignore_conflicts=True, batch_size=1000)
+                for start in starts
+                if made is None or start >= made
+            ]
+    return sorted(windows, key=lambda window: window.start)[:WINDOWS_AT_ONCE]
+
+
+def _last_windows() -> dict[tuple[str, int], int]:
+    rows = Window.objects.order_by().values("vpc", "interval").annotate(last=Max("start"))
+    return {(row["vpc"], row["interval"]): row["last"] for row in rows}
 
 
 @lru_cache(maxsize=2)
-def capture_spans(version: int) -> Spans:
+def capture_spans(version: Version) -> Spans:
     """Return when each VPC was captured at each interval, merged over its interfaces; cached by inventory version."""
     changes: dict[str, list[tuple[int, int]]] = defaultdict(list)
     vpc_of: dict[str, str] = {}

@@ -46,7 +46,7 @@ def count(slices: Sequence[Slice], scopes: Sequence[Scope]) -> list[tuple[int, b
         return connection.execute(
             f"""SELECT flow_log, is_quarantined, count(*), sum(packets)::BIGINT, sum(bytes)::BIGINT
             FROM {files(paths)}
-            JOIN slices ON file_index = file AND "window" = start AND "interval" = minutes
+            JOIN slices ON file_index = file AND "window" = slice_start AND "interval" = minutes
             JOIN scopes ON eni = key AND "last" >= since AND "last" < until
             GROUP BY ALL"""
         ).fetchall()
@@ -55,7 +55,7 @@ def count(slices: Sequence[Slice], scopes: Sequence[Scope]) -> list[tuple[int, b
 def _slice_columns(slices: Sequence[Slice], number: dict[str, int]) -> dict[str, Any]:
     return {
         "file": np.array([number[each.path] for each in slices], dtype=np.uint64),
-        "start": np.array([each.window for each in slices], dtype=np.uint32),
+        "slice_start": np.array([each.window for each in slices], dtype=np.uint32),
         "minutes": np.array([each.interval for each in slices], dtype=np.uint8),
         "is_quarantined": np.array([each.is_quarantined for each in slices], dtype=bool),
     }

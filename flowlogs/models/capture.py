@@ -245,7 +245,9 @@ class Closing(models.Model):
     attempt = models.PositiveIntegerField(default=0)
     lease = models.DateTimeField(null=True, blank=True)
     error = models.CharField(max_length=500, blank=True)
-    hinted_at = models.DateTimeField(null=True, blank=True, help_text="When a task was last asked to deliver it")
+    hinted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a task was last asked to deliver it"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
 

@@ -1,12 +1,14 @@
 """A small network with a Logstore, and flow logs to order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 
 from console.models import Account, Region, User
-from flowlogs import services
+from flowlogs import closing, services
 from flowlogs.identifiers import new_id
 from flowlogs.models import (
     FlowLog,
@@ -18,6 +20,8 @@ from flowlogs.models import (
     VpcCidrBlock,
     VSwitch,
 )
+
+from .factories import START, Lab
 
 MakeFlowLog = Callable[..., FlowLog]
 
@@ -106,3 +110,12 @@ def many_flow_logs(account: Account, region: Region, vpc: Vpc, logstore: Logstor
         )
 
     return insert
+
+
+@pytest.fixture
+def lab(account: Account, region: Region, settings: Any, tmp_path: Path) -> Iterator[Lab]:
+    """A small network that is captured; its clock stands a minute before ``START`` and moves by hand."""
+    settings.FLOWLOG_STORE, settings.FLOWLOG_SPOOL = tmp_path / "store", tmp_path / "spool"
+    closing.forget()
+    with time_machine.travel(START - 60, tick=False) as clock:
+        yield Lab(account, region, clock)
