@@ -35,6 +35,7 @@ class AccountAdmin(admin.ModelAdmin):
         "is_demo",
         "flow_log_activated_at",
         "log_service_activated_at",
+        "flow_log_quota",
         "user_count",
     )
     list_filter = ("is_demo",)

@@ -39,6 +39,11 @@ class Account(models.Model):
     is_demo = models.BooleanField(default=False, help_text="Its data is made up and labelled so.")
     flow_log_activated_at = models.DateTimeField(null=True, blank=True)
     log_service_activated_at = models.DateTimeField(null=True, blank=True)
+    flow_log_quota = models.PositiveSmallIntegerField(default=10, help_text="Flow logs in each region.")
+    blocks_old_families = models.BooleanField(
+        default=True,
+        help_text="ECS instances of the documented old families keep flow logs out of their VPC.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

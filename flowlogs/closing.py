@@ -70,7 +70,7 @@ def horizon(collectors: list[Collector]) -> int | None:
     A dead collector holds nothing back once its segments are decoded, or when they have not been within the late
     limit: its host is gone. One that replays the past holds windows back until it is through.
     """
-    if not collectors:
+    if not collectors and not Collector.objects.exists():
         return None
     now = timezone.now()
     waiting = [c.decoded_through for c in collectors if c.is_history or _is_awaited(c, now)]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import zlib
 from collections import defaultdict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.utils import timezone
 
 from .models import (
+    Collector,
     Exporter,
     ExporterBinding,
     Gateway,
@@ -33,6 +35,7 @@ from .models import (
 )
 
 KEPT_CHANGES = 4
+KEPT = timedelta(days=1)
 INVENTORY_MODELS = (
     Exporter, ExporterBinding, Gateway, Instance, IntervalChange, NetworkAcl, NetworkAclRule, NetworkInterface,
     NetworkInterfaceAddress, RouteEntry, SecurityGroup, SecurityGroupRule, Vpc, VpcCidrBlock, VSwitch,
@@ -92,6 +95,19 @@ def in_force(at_ms: int) -> InventoryVersion:
     versions = InventoryVersion.objects.order_by("-since", "-id")
     found = versions.filter(since__lte=at_ms).first() or versions.last()
     return found if found is not None else record()
+
+
+def prune() -> int:
+    """Forget versions that no datagram can fall under any more; return how many."""
+    needed = [timezone.now() - KEPT, *_decoded_through()]
+    oldest = in_force(int(min(needed).timestamp() * 1000))
+    before = Q(since__lt=oldest.since) | Q(since=oldest.since, id__lt=oldest.pk)
+    return InventoryVersion.objects.filter(before).delete()[0]
+
+
+def _decoded_through() -> list[datetime]:
+    rows = Collector.objects.filter(retired_at__isnull=True).values_list("decoded_through", flat=True)
+    return [datetime.fromtimestamp(through / 1000, UTC) for through in rows]
 
 
 def content() -> dict[str, Any]:

@@ -91,7 +91,7 @@ def inventory() -> dict[str, Any]:
         }
         for number in range(ENIS)
     ]
-    exporter = {
+    exporter: dict[str, Any] = {
         "id": "exp-bench",
         "address": EXPORTER,
         "domain": None,

@@ -79,8 +79,7 @@ class Registry:
         self._active: dict[StreamId, Stream] = {}
         self._own_sessions: set[tuple[bytes, int]] = set()
         self._indexes: dict[StreamId, int] = {}
-        held = sum(state.size for state in self._states.values())
-        self._held = held + sum(session.size for session in self._sessions.values())
+        self._held = before.held
         self._is_anything_waiting = any(state.waiting for state in self._states.values())
 
     def tick(self, received_ns: int) -> None:
@@ -114,7 +113,7 @@ class Registry:
 
     def after(self) -> Sessions:
         """Return the state to go on from."""
-        return Sessions(self._states, self._sessions, self.clock_ns, self.serial)
+        return Sessions(self._states, self._sessions, self.clock_ns, self.serial, self._held)
 
     def store_template(self, stream: Stream, template_id: int, template: Template) -> bool:
         """Keep a template in place of any other of its id; tell whether it is a new one.

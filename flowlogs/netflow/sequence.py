@@ -220,7 +220,8 @@ class Tracker:
 
     def to_json(self) -> list[Any]:
         """Return the state as JSON values."""
-        return [self.last, self.hits, self.gaps, self.behind]
+        points = [list(point) if point else None for point in (self.last, self.behind)]
+        return [points[0], list(self.hits), [[list(gap[0]), *gap[1:]] for gap in self.gaps], points[1]]
 
     @classmethod
     def from_json(cls, values: list[Any]) -> Tracker:

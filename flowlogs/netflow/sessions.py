@@ -140,13 +140,14 @@ class SessionState:
 class Sessions:
     """The state of all exporters; never changed, every batch returns new ones.
 
-    ``clock_ns`` is the latest receipt time so far; ``serial`` counts datagrams.
+    ``clock_ns`` is the latest receipt time so far; ``serial`` counts datagrams; ``held`` is the size of all states.
     """
 
     streams: Mapping[StreamId, StreamState] = field(default_factory=dict)
     sessions: Mapping[SessionId, SessionState] = field(default_factory=dict)
     clock_ns: int = 0
     serial: int = 0
+    held: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON values."""
@@ -163,12 +164,10 @@ class Sessions:
         """Return what ``to_json`` gave away. Raise ValueError for a format of another version."""
         if values.get("format") != FORMAT:
             raise ValueError(f"sessions of format {values.get('format')!r}; this program reads {FORMAT}")
-        return cls(
-            streams=dict(_stream_from_json(value) for value in values["streams"]),
-            sessions=dict(_session_from_json(value) for value in values["sessions"]),
-            clock_ns=values["clock_ns"],
-            serial=values["serial"],
-        )
+        streams = dict(_stream_from_json(value) for value in values["streams"])
+        sessions = dict(_session_from_json(value) for value in values["sessions"])
+        held = sum(state.size for state in streams.values()) + sum(state.size for state in sessions.values())
+        return cls(streams, sessions, values["clock_ns"], values["serial"], held)
 
 
 def stream_key(stream: StreamId) -> StreamKey:

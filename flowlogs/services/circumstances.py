@@ -57,7 +57,7 @@ def around(
 
 def quota(account: Account) -> int:
     """Return how many flow logs an account may have in a region."""
-    return rules.QUOTA
+    return account.flow_log_quota
 
 
 def flow_logs_in(account: Account, region: Region) -> int:
@@ -77,7 +77,12 @@ def find_logstore(account: Account, region: Region, project: str, logstore: str)
 
 
 def blocking_instances(vpc: Vpc) -> list[str]:
-    """Return the ECS instances that keep flow logs out of a VPC, the first few by identifier and type."""
+    """Return the ECS instances that keep flow logs out of a VPC, the first few by identifier and type.
+
+    None where the account has switched the documented block off.
+    """
+    if not vpc.account.blocks_old_families:
+        return []
     families = Q(pk__in=[])
     for family in sorted(rules.BLOCKED_FAMILIES):
         families |= Q(instance_type=family) | Q(instance_type__startswith=f"{family}.")

@@ -50,7 +50,7 @@ def create_flow_log(
     require(by, "vpc:CreateFlowLog", region.pk, account.pk, "flowlog/*")
     with transaction.atomic():
         # the lock keeps two requests from both taking the last place of the quota
-        Account.objects.select_for_update().get(pk=account.pk)
+        account = Account.objects.select_for_update().get(pk=account.pk)
         resource = circumstances.find_resource(account, region, wanted.resource_type, wanted.resource_id)
         found = rules.flow_log(wanted, circumstances.around(account, region, wanted, resource))
         if found or resource is None:

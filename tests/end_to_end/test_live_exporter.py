@@ -191,7 +191,7 @@ def test_softflowd_watches_a_wire_and_nothing_that_it_reports_is_unexplained(
     region: Region,
 ) -> None:
     # softflowd was seen to miss packets on a live wire: the truth is what it reported
-    near, far = namespaces
+    near, _far = namespaces
     vpc = installation.make_network(account, region, ["10.98.7.0/24"], [[NEAR], [FAR]])
     installation.make_exporter(vpc)
     flow_log = installation.make_flow_log(vpc)
@@ -209,11 +209,13 @@ def test_softflowd_watches_a_wire_and_nothing_that_it_reports_is_unexplained(
         "-n",
         f"127.0.0.1:{port}",
     ]
-    with installation.running_collector(port, prefix=inside):
-        with exporting(near, [*command, *timeouts, *sockets]):
-            # its packet library hands packets over in blocks: on a quiet wire none would ever be full
-            run(*inside, "ping", "-q", "-f", "-c", "6000", "-s", "1200", FAR)
-            installation.eventually(lambda: spooled_flows() > 0, "the flows of softflowd")
+    with (
+        installation.running_collector(port, prefix=inside),
+        exporting(near, [*command, *timeouts, *sockets]),
+    ):
+        # its packet library hands packets over in blocks: on a quiet wire none would ever be full
+        run(*inside, "ping", "-q", "-f", "-c", "6000", "-s", "1200", FAR)
+        installation.eventually(lambda: spooled_flows() > 0, "the flows of softflowd")
     book = deliver_everything(account)
 
     (stream,) = Stream.objects.all()

@@ -219,7 +219,10 @@ class Lab:
     # ---- the pipeline -------------------------------------------------------------------------------
 
     def decode(self) -> int:
-        """Decode what the collectors have sealed; return how many datagrams that were."""
+        """Have running collectors seal, and decode it all; return how many datagrams that were."""
+        for name, receiver in self.receivers.items():
+            if receiver.pending and not receiver.status.stopped:
+                self.tell(name)
         decoded = 0
         for collector in reception.collectors():
             while datagrams := ingest.ingest(collector.pk):
@@ -351,6 +354,19 @@ GROUP = (
 )
 
 
+SAME = (
+    "eni-id",
+    "srcaddr",
+    "dstaddr",
+    "srcport",
+    "dstport",
+    "protocol",
+    "direction",
+    "action",
+    "traffic_path",
+)
+
+
 def truth(flows: list[Flow], takes: object = None, only: set[str] | None = None) -> Counter[RECORD]:
     """Return the records that these flows should become, by the plain reading; all flows are of one stream.
 
@@ -367,6 +383,16 @@ def truth(flows: list[Flow], takes: object = None, only: set[str] | None = None)
     return Counter(
         _record(dict(zip(GROUP, key, strict=True)), rows, interfaces) for key, rows in groups.items()
     )
+
+
+def summed(records: Counter[RECORD]) -> Counter[tuple]:
+    """Return packets and bytes by whose flow it is: the same however many closings the records came in."""
+    sums: Counter[tuple] = Counter()
+    same = [FIELD_NAMES.index(name) for name in SAME]
+    for record, count in records.items():
+        for unit in ("packets", "bytes"):
+            sums[(*(record[place] for place in same), unit)] += count * record[FIELD_NAMES.index(unit)]  # type: ignore[operator]
+    return sums
 
 
 def _record(group: dict, rows: list[dict], interfaces: dict[int, NetworkInterface]) -> RECORD:

@@ -1,6 +1,5 @@
 """From samples to records in Logstores: what was sent is there, exactly once, and the ledger explains the rest."""
 
-from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -51,7 +50,7 @@ def test_records_are_what_was_sent(lab):
     mixed_traffic(lab)
     lab.finish()
     assert lab.records() == truth(lab.sent)
-    assert Counter(row["action"] for row in lab.rows() if row["log-status"] == "OK")["REJECT"] == 5
+    assert sum(row["packets"] for row in lab.rows() if row["action"] == "REJECT") == 5 * 5
     lab.assert_balanced(flow_log, scope=60, delivered=60, filtered=0, late=0, quarantined=0, open=0)
     lab.assert_nothing_pending()
     flow_log.refresh_from_db()
@@ -170,6 +169,7 @@ def test_a_replayed_past_becomes_records_of_its_time(lab):
     for second in (100, 300, 500):
         lab.move(START + second)
         lab.send(flow("10.0.2.1", at=START + second), collector="past")
+    lab.tell("past")
     lab.receivers.pop("past")
     collector_status.status_path(lab.spool, "past").unlink()
     Collector.objects.filter(pk="past").delete()
@@ -392,6 +392,7 @@ def test_one_flow_log_that_fails_does_not_stop_another(lab):
     lab.assert_balanced(working, quarantined=0, delivered=60)
 
 
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_a_logstore_that_goes_while_it_is_written_to_is_found_missing_at_the_next_attempt(lab, monkeypatch):
     flow_log = lab.flow_log()
     mixed_traffic(lab, seconds=range(5, 100, 50))

@@ -123,6 +123,7 @@ def test_sections_of_other_byte_orders_one_after_another():
     ("link", "frame"),
     [
         pytest.param(1, ethernet(ipv4()) + bytes(20), id="Ethernet, padded"),
+        pytest.param(1, ethernet(ipv4(udp() + bytes(20))), id="IP packet longer than its datagram"),
         pytest.param(1, ethernet(ipv4(), tags=b"\x81\0\0\5"), id="VLAN"),
         pytest.param(1, ethernet(ipv4(), tags=b"\x88\xa8\0\5\x81\0\0\6"), id="two VLANs"),
         pytest.param(1, ethernet(ipv4(options=bytes(8))), id="IP options"),

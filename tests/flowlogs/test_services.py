@@ -424,3 +424,21 @@ def test_revoking_says_so_at_once_and_authorizing_takes_it_back(
         accounts.authorize_delivery(account, owner)
     flow_log.refresh_from_db()
     assert (flow_log.delivery_status, flow_log.delivery_error) == ("", "")
+
+
+def test_an_account_may_have_another_quota(owner: User, make_flow_log: MakeFlowLog) -> None:
+    Account.objects.filter(pk=owner.account_id).update(flow_log_quota=1)
+    make_flow_log()
+    with pytest.raises(RuleError) as refused:
+        make_flow_log(name="second")
+    assert [violation.code for violation in refused.value.violations] == ["Quota"]
+
+
+def test_an_account_may_switch_the_block_of_old_families_off(
+    owner: User, vpc: Vpc, make_flow_log: MakeFlowLog
+) -> None:
+    Instance.objects.create(pk="i-old", vpc=vpc, instance_type="ecs.n1.small")
+    with pytest.raises(RuleError):
+        make_flow_log()
+    Account.objects.filter(pk=owner.account_id).update(blocks_old_families=False)
+    assert make_flow_log().pk

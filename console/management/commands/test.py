@@ -20,6 +20,10 @@ FLOWLOG_REQUIRE_TOOLS=1 makes them fail instead.
 """
 
 
+# A file's tests stay together, so that what they share is made once; a later -n overrides ours.
+ON_ALL_CORES = ("-n", "auto", "--dist", "loadfile")
+
+
 class Command(BaseCommand):
     """Hands its arguments to pytest as they are."""
 
@@ -32,4 +36,4 @@ class Command(BaseCommand):
             self.stdout.write(USAGE, ending="")
             return
         os.chdir(settings.ROOT)
-        sys.exit(pytest.main(arguments))
+        sys.exit(pytest.main([*ON_ALL_CORES, *arguments]))

@@ -183,6 +183,35 @@ def test_columns_are_contiguous_and_native():
         assert values.flags.c_contiguous and values.flags.aligned and values.dtype.isnative
 
 
+def test_open_vswitch_sample_flows():
+    """Deltas beside running totals and dropped counters, strings, a tunnel of another enterprise, us before export."""
+    fields = [
+        (138, 4), (61, 1), (70, 6), (56, 6), (80, 6), (256, 2), (10, 4), (14, 4), (368, 4), (82, VARIABLE),
+        (83, VARIABLE), (60, 1), (192, 1), (4, 1), (195, 1), (8, 4), (12, 4), (7, 2), (11, 2), (891, 1, 6876),
+        (892, VARIABLE, 6876), (158, 4), (159, 4), (2, 8), (1, 8), (132, 8), (133, 8), (86, 8), (85, 8), (136, 1),
+        (6, 2), (218, 8),
+    ]  # fmt: skip
+    head = struct.pack(">IB", 2, 1) + bytes(18) + struct.pack(">HIII", 0x0800, 3, 4, 1) + b"\x03in0" + b"\x00"
+    ends = (
+        bytes([4, 64, 6, 0]) + ip("10.1.0.1") + ip("10.1.0.2") + struct.pack(">HHB", 5000, 80, 1) + b"\x02ab"
+    )
+    counts = struct.pack(">IIQQQQQQBHQ", 2_500_000, 500_000, 5, 420, 400, 4, 50, 4200, 1, 0x12, 3)
+    options = ipfix(ipfix_options_set(300, [(144, 4)], [(41, 8)]), set_(300, bytes(12)), domain=0, sequence=0)
+    data = ipfix(
+        ipfix_template_set(256, fields), set_(256, (head + ends + counts) * 3), domain=77, sequence=3
+    )
+    decoded = run(options, data)
+    known = {
+        "src_lo": 0x0A010001, "dst_lo": 0x0A010002, "srcport": 5000, "dstport": 80, "packets": 5, "bytes": 420,
+        "observation_point": 2, "flow_direction": 1, "input_if": 3, "output_if": 4, "end_reason": 1, "tcp_flags": 0x12,
+        "start_ms": EXPORT_S * 1000 - 2500, "end_ms": EXPORT_S * 1000 - 500,
+    }  # fmt: skip
+    assert {name: column(decoded, name) for name in known} == {
+        name: [value] * 3 for name, value in known.items()
+    }
+    assert not decoded.losses
+
+
 def test_options_records_are_no_flows():
     options = ipfix_options_set(257, [(149, 4)], [(8, 4), (12, 4), (1, 4)])
     message = ipfix(options, set_(257, bytes(16)))

@@ -202,6 +202,7 @@ def test_two_halves_give_the_same_as_one_batch(limits, datagrams, split):
         first = decode(datagrams[:split], Sessions())
         second = decode(datagrams[split:], through_json(first.sessions))
     assert content(first, second) == content(whole)
+    assert second.sessions.held == whole.sessions.held == through_json(whole.sessions).held
     assert state(second.sessions) == state(whole.sessions)
 
 
