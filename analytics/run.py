@@ -28,6 +28,8 @@ MOST_SLOTS = 20_000
 PAGE_SLOTS = 60
 MOST_THREADS = 4
 KILL_AFTER = 0.75
+# Seconds that a query waits for an engine worker: queries in line must not hold every web thread.
+PATIENCE = 2.0
 SPILL_BYTES = 2 * 2**30
 # The address space of a worker beyond what the engine may use: the interpreter, libraries, stacks of threads.
 OWN_ADDRESS_SPACE = 2 * 2**30
@@ -48,7 +50,7 @@ class QueryTimeout(RunError):
 
 
 class QueryBusy(QueryTimeout):
-    """All engine workers were busy for as long as the query may take."""
+    """All engine workers were busy for as long as a query waits for one."""
 
 
 class QueryTooLarge(RunError):
@@ -203,6 +205,7 @@ def _ask(function: str, log: Log, arguments: dict[str, Any]) -> Answer:
                 f"analytics.engine:{function}",
                 {"log": log, "budget": budget, **arguments},
                 deadline=deadline + KILL_AFTER,
+                patience=PATIENCE,
                 memory_limit=memory + OWN_ADDRESS_SPACE,
                 kind="query",
             )

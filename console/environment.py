@@ -1,9 +1,10 @@
 """Read settings out of the environment: a name that is not set takes its default, a wrong value stops the start."""
 
+import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -63,14 +64,16 @@ def folder(name: str, default: Path) -> Path:
 
 def database(name: str, default: str) -> dict[str, object]:
     """Return Django's description of the database behind a URL: sqlite:///path or postgresql://user:password@host/name."""
-    url = text(name, default) or default
-    parts = urlsplit(url)
+    parts = _url(name, text(name, default) or default)
     if parts.scheme not in ENGINES:
         raise ImproperlyConfigured(
             f"{name} must start with sqlite:/// or postgresql://, not {parts.scheme!r}"
         )
     if parts.scheme == "sqlite":
         return {"ENGINE": ENGINES["sqlite"], "NAME": _sqlite_path(name, parts.path)}
+    if not parts.path.lstrip("/"):
+        raise ImproperlyConfigured(f"{name} names no database: postgresql://user:password@host/name")
+    _need_psycopg(name)
     return {
         "ENGINE": ENGINES[parts.scheme],
         "NAME": unquote(parts.path.lstrip("/")),
@@ -86,7 +89,63 @@ def _sqlite_path(name: str, path: str) -> str:
     """Return the file of sqlite:///relative or sqlite:////absolute."""
     if len(path) < 2:
         raise ImproperlyConfigured(f"{name} names no file")
-    return unquote(path[1:])
+    file = Path(unquote(path[1:]))
+    if not file.parent.is_dir():
+        raise ImproperlyConfigured(f"{name} is in the folder {file.parent}, which does not exist")
+    if file.is_dir():
+        raise ImproperlyConfigured(f"{name} names the folder {file}, not a file")
+    return str(file)
+
+
+def _need_psycopg(name: str) -> None:
+    """Import the driver now: without it Django fails much later and with a page of text."""
+    try:
+        importlib.import_module("psycopg")
+    except ImportError:
+        raise ImproperlyConfigured(
+            f"{name} is for PostgreSQL, which needs psycopg: pip install 'psycopg[binary]'"
+        ) from None
+
+
+def redis(name: str) -> str:
+    """Return redis://host, rediss://host or unix:///socket as it is written, or an empty text."""
+    url = text(name)
+    if not url:
+        return ""
+    parts = _url(name, url)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ImproperlyConfigured(
+            f"{name} must start with redis://, rediss:// or unix://, not {parts.scheme!r}"
+        )
+    if parts.scheme == "unix":
+        if len(parts.path) < 2:
+            raise ImproperlyConfigured(f"{name} names no socket: unix:///path/to/socket")
+    elif not parts.hostname:
+        raise ImproperlyConfigured(f"{name} names no host: {parts.scheme}://host:6379/0")
+    return url
+
+
+def origins(name: str) -> list[str]:
+    """Return a comma-separated setting of web origins, such as https://flowlog.example.org."""
+    found = words(name)
+    for origin in found:
+        parts = _url(name, origin)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ImproperlyConfigured(
+                f"{name} must hold origins that begin with http:// or https://, not {origin!r}"
+            )
+    return found
+
+
+def _url(name: str, url: str) -> SplitResult:
+    """Take a URL apart. What is wrong is told without the URL, which may hold a password."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - reading it is the check
+    except ValueError as error:
+        reason = "the port must be from 0 to 65535" if "ort" in str(error) else "the host is not well-formed"
+        raise ImproperlyConfigured(f"{name} is no URL: {reason}") from None
+    return parts
 
 
 def unknown(environ: Mapping[str, str], names: set[str]) -> list[str]:

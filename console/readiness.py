@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
@@ -14,6 +15,7 @@ from console.hooks import Health, Metric
 from console.models import Heartbeat
 
 STALE = timedelta(seconds=60)
+FOLDERS = ("FLOWLOG_HOME", "FLOWLOG_STORE", "FLOWLOG_SPOOL")
 LEAST_FREE = 256 * 2**20  # bytes; below it parts can no longer be written with confidence
 _started = time.monotonic()
 
@@ -47,16 +49,27 @@ def worker() -> Health:
 
 
 def disk() -> Health:
-    """Tell whether there is room for new parts and spool segments."""
-    free = shutil.disk_usage(settings.FLOWLOG_HOME).free
-    return Health(free >= LEAST_FREE, f"{free // 2**20} MiB free")
+    """Tell whether there is room for the database, new parts and spool segments; the fullest folder decides."""
+    name, free = min(_free().items(), key=lambda found: found[1])
+    return Health(free >= LEAST_FREE, f"{free // 2**20} MiB free in {name}")
+
+
+def _free() -> dict[str, int]:
+    """Return the bytes that are free in each folder of the installation, by the name of its setting."""
+    return {name: shutil.disk_usage(_nearest(getattr(settings, name))).free for name in FOLDERS}
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the folder, or the one above it in which it would be made."""
+    return next(path for path in (folder, *folder.parents) if path.is_dir())
 
 
 def metrics() -> Iterable[Metric]:
     """Return what the shell measures about itself."""
     yield Metric("flowlog_uptime_seconds", time.monotonic() - _started, "Seconds since this process started.")
-    free = shutil.disk_usage(settings.FLOWLOG_HOME).free
-    yield Metric("flowlog_disk_free_bytes", free, "Bytes free below FLOWLOG_HOME.")
+    for name, free in _free().items():
+        labels = (("folder", name),)
+        yield Metric("flowlog_disk_free_bytes", free, "Bytes free in a folder of settings.", labels=labels)
     for last in Heartbeat.objects.all():
         age = (timezone.now() - last.at).total_seconds()
         labels = (("role", last.name),)

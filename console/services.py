@@ -62,8 +62,8 @@ def ensure_owner(
             password=password,
             account=account,
             is_account_owner=True,
-            is_staff=True,
-            is_superuser=True,
+            is_staff=administrator,
+            is_superuser=administrator,
         )
     return owner, password
 

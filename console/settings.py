@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 from csp.constants import NONCE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -32,10 +33,10 @@ FLOWLOG_ENGINE_IDLE = environment.number("FLOWLOG_ENGINE_IDLE", 30, least=1, mos
 # The web site.
 FLOWLOG_SECURE = environment.flag("FLOWLOG_SECURE")
 FLOWLOG_LOG_LEVEL = environment.choice("FLOWLOG_LOG_LEVEL", "INFO", {"DEBUG", "INFO", "WARNING", "ERROR"})
-REDIS_URL = environment.text("REDIS_URL")
+REDIS_URL = environment.redis("REDIS_URL")
 DEBUG = environment.flag("FLOWLOG_DEBUG")
 ALLOWED_HOSTS = environment.words("FLOWLOG_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-CSRF_TRUSTED_ORIGINS = environment.words("FLOWLOG_TRUSTED_ORIGINS")
+CSRF_TRUSTED_ORIGINS = environment.origins("FLOWLOG_TRUSTED_ORIGINS")
 
 try:
     SECRET_KEY = load_or_create(FLOWLOG_HOME / "secret-key")
@@ -108,7 +109,9 @@ _SQLITE_OPTIONS = {
 }
 
 DATABASES: dict[str, dict[str, object]] = {
-    "default": environment.database("DATABASE_URL", f"sqlite:///{FLOWLOG_HOME / 'flowlog.sqlite3'}"),
+    "default": environment.database(
+        "DATABASE_URL", f"sqlite:///{quote(str(FLOWLOG_HOME / 'flowlog.sqlite3'))}"
+    ),
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = _SQLITE_OPTIONS
@@ -216,13 +219,14 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {
         "quiet_readiness": {"()": "console.logs.WithoutReadiness"},
+        "one_line_refusals": {"()": "console.logs.OneLineRefusals"},
     },
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "filters": ["quiet_readiness"],
+            "filters": ["quiet_readiness", "one_line_refusals"],
         },
     },
     "root": {"handlers": ["stderr"], "level": FLOWLOG_LOG_LEVEL},

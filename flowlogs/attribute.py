@@ -61,7 +61,7 @@ def attribute(flows: Flows, streams: Sequence[StreamKey], inventory: Inventory) 
     exporter = exporters[flows.stream]
     packets, octets, plausible = _counters(flows, exporter, inventory)
     offset = _clock_offsets(flows, len(streams))
-    starts, ends = _event_times(flows, offset)
+    starts, ends = _event_times(flows)
     matched = _find_interfaces(flows, exporter, inventory, plausible & ~_is_multicast(flows))
     interval = _interval_at(inventory, matched.eni, ends[matched.rows] // 1000)
     covered = interval > 0
@@ -106,15 +106,19 @@ def _counters(
 
 
 def _clock_offsets(flows: Flows, streams: int) -> NDArray[np.int64]:
-    """Return each stream's receipt minus export time in ms, the smallest of the batch (transport only adds)."""
-    offsets = np.full(streams, np.iinfo(np.int64).max, dtype=np.int64)
-    np.minimum.at(offsets, flows.stream, flows.received_ms - flows.export_ms)
-    return np.where(offsets == np.iinfo(np.int64).max, 0, offsets)
+    """Return each stream's receipt minus export time in ms, as of its last datagram of the batch."""
+    offsets = np.zeros(streams, dtype=np.int64)
+    offsets[flows.stream] = flows.received_ms - flows.export_ms
+    return offsets
 
 
-def _event_times(flows: Flows, offset: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return start and end of each flow by the collector's clock, in Unix ms."""
-    shift = np.where(np.abs(offset) > CLOCK_TOLERANCE_MS, offset, 0)[flows.stream]
+def _event_times(flows: Flows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return start and end of each flow by the collector's clock, in Unix ms.
+
+    Each datagram is corrected by its own offset, so that a clock that jumps moves no other datagram's flows.
+    """
+    offset = flows.received_ms - flows.export_ms
+    shift = np.where(np.abs(offset) > CLOCK_TOLERANCE_MS, offset, 0)
     # an end in the future of its own receipt would open windows that cannot be true
     ends = np.minimum(flows.end_ms + shift, flows.received_ms)
     return np.minimum(flows.start_ms + shift, ends), ends

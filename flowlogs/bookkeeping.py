@@ -5,6 +5,8 @@ Meant for one transaction: rows that are added to are locked first.
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
@@ -19,16 +21,17 @@ from .netflow import Counters, StreamKey
 from .netflow import Loss as DecoderLoss
 from .tallies import Stray, StreamCount
 
+logger = logging.getLogger(__name__)
+
 DELAY_MEMORY = timedelta(hours=1)
 KEPT_STRAYS = 200
 MOST_STRANGERS = 1000
 MOST_STREAMS = 256
 EVERYBODY_ELSE = "0.0.0.0"  # noqa: S104 - stands for all senders beyond the limit, nothing listens there
 REASONS = {"sequence gap": "sequence", "no template": "template"}
+STREAM = ["exporter", "port", "domain", "version"]
 ADDED = [
-    field.name
-    for field in Stream._meta.concrete_fields
-    if field.name not in {"id", "exporter", "port", "domain", "version", "first_seen"}
+    field.name for field in Stream._meta.concrete_fields if field.name not in {"id", "first_seen", *STREAM}
 ]
 
 LossKey = tuple[str, str, str, int]
@@ -45,6 +48,7 @@ class Book:
         self._exporters = {(e.address, e.domain): e for e in Exporter.objects.all()}
         self._streams: dict[StreamKey, Stream] = {}
         self._losses: dict[LossKey, Loss] = {}
+        self._told: Counter[tuple[str, str, str]] = Counter()
         self._strays: dict[StrayKey, Unattributed] = {}
 
     def add(self, batch: Batch) -> None:
@@ -82,6 +86,8 @@ class Book:
         for loss in losses:
             loss.collector = collector
         Loss.objects.bulk_create(losses)
+        for (address, reason, unit), count in self._told.items():
+            logger.warning("exporter %s: %d %s lost: %s", address, count, unit, reason)
         self._save_strays()
 
     def _open(self, keys: list[StreamKey]) -> None:
@@ -168,6 +174,7 @@ class Book:
             stream.lost_flows += lost.count
         else:
             stream.lost_datagrams += lost.count
+        self._told[lost.stream.address, str(lost.reason), lost.unit] += lost.count
         received = lost.received_ns // 1_000_000
         reason = REASONS.get(str(lost.reason), "undecodable")
         name = (stream.exporter_id, reason, lost.unit, received // 60_000)

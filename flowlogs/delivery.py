@@ -17,6 +17,9 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from console import access
+from console.models import Account
+
 from . import leases, services
 from .jobs import Count, Outcome
 from .models import Closing, Delivery, Part, Window
@@ -28,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 DEADLINE = 180.0
 MOST_ATTEMPTS = 5
+MOST_DEATHS = 60
+"""A worker that dies may be the machine's fault or the data's: tried much longer."""
 BACKOFF = timedelta(seconds=5)
 LONGEST_BACKOFF = timedelta(minutes=5)
 NOT_THE_DATA = (OSError, duckdb.IOException, OperationalError, InterfaceError, workers.WorkersBusy)
@@ -39,7 +44,12 @@ class StaleAttempt(Exception):
 
 
 def deliver(closing_id: int) -> bool:
-    """Deliver one closing; return whether this call did. Safe to run twice and at the same time."""
+    """Deliver one closing; return whether this call did. Safe to run twice and at the same time.
+
+    While the account has not authorized delivery the closing waits: once it has, nothing is missing.
+    """
+    if not _is_authorized(closing_id):
+        return False
     closing = _claim(closing_id)
     if closing is None:
         return False
@@ -58,6 +68,14 @@ def deliver(closing_id: int) -> bool:
         _failed(closing, error)
         return False
     return True
+
+
+def _is_authorized(closing_id: int) -> bool:
+    account = Account.objects.filter(vpcs__windows__closings=closing_id).first()
+    if account is None or access.delivery_authorized(account):
+        return True
+    services.authorization_changed(account)
+    return False
 
 
 def _claim(closing_id: int) -> Closing | None:
@@ -81,7 +99,8 @@ def _failed(closing: Closing, error: Exception) -> None:
     """Give the closing back for another attempt, or set it aside when it is the data that fails."""
     is_machine = isinstance(error, NOT_THE_DATA)
     logger.warning("closing %s, attempt %s: %s", closing.pk, closing.attempt, error, exc_info=not is_machine)
-    poison = closing.attempt >= MOST_ATTEMPTS and not is_machine
+    most = MOST_DEATHS if isinstance(error, workers.WorkerDied) else MOST_ATTEMPTS
+    poison = closing.attempt >= most and not is_machine
     wait = min(BACKOFF * 2 ** min(closing.attempt, 10), LONGEST_BACKOFF)
     _held_by(closing).update(
         state=Closing.State.QUARANTINED if poison else Closing.State.PENDING,

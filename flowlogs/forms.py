@@ -36,6 +36,7 @@ TRAFFIC_PATHS = {
     "internetGateway": _("Internet"),
 }
 INTERVALS = [(minutes, str(minutes)) for minutes in rules.INTERVALS]
+MINUTES = {text: minutes for minutes, text in INTERVALS}
 REQUIRED = {"required": _(rules.RULES["Required"].message)}
 REFRESHES = {"data-refresh": "true"}
 """Marks controls on which others depend: the page fetches those again when they change."""
@@ -234,14 +235,13 @@ class FlowLogForm(forms.Form):
 
     def values(self) -> dict[str, Any]:
         """Return the arguments of ``services.create_flow_log`` as they are entered now."""
-        interval = self._current("interval")
         return {
             "name": self._current("name"),
             "resource_type": self.chosen[0] if self.chosen else self._current("resource_type"),
             "resource_id": self._current("resource_id"),
             "traffic_type": self._current("traffic_type") or FlowLog.TrafficType.ALL.value,
             "ip_version": self._current("ip_version") or FlowLog.IpVersion.IPV4.value,
-            "interval": int(interval) if interval.isdecimal() else rules.DEFAULT_INTERVAL,
+            "interval": MINUTES.get(self._current("interval"), rules.DEFAULT_INTERVAL),
             "traffic_paths": self._paths() if self.has_single_paths else [],
             "project_name": self._current("project_name"),
             "create_project": self.creates_project,

@@ -32,7 +32,7 @@ def hold_back(longest_flow_ms: int, longest_delay_ms: int, interval: int, latene
     ``lateness`` is in seconds. None where windows close with everything in them.
     """
     too_long = longest_flow_ms > interval * MINUTE_MS + TOLERANCE_MS
-    too_late = longest_delay_ms > lateness * 1000
+    too_late = longest_delay_ms > lateness * 1000 + TOLERANCE_MS
     if not too_long and not too_late:
         return None
     seconds = max(longest_flow_ms if too_long else 0, longest_delay_ms if too_late else 0) // 1000

@@ -11,6 +11,7 @@ import logging
 import time
 import zlib
 from collections import defaultdict
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -32,6 +33,9 @@ logger = logging.getLogger(__name__)
 DEADLINE = 120.0
 BATCH_BYTES = 48 << 20
 MOST_FAILURES = 5
+MOST_DEATHS = 60
+"""A worker that dies may be the machine's fault or the data's: tried much longer, and further apart."""
+PAUSE = timedelta(seconds=5)
 NOT_THE_DATA = (OSError, duckdb.IOException, OperationalError, InterfaceError, workers.WorkersBusy)
 """What fails for the machine's sake: tried until it works."""
 
@@ -56,16 +60,21 @@ def ingest(collector_id: str) -> int:
         return 0
     mine = _held_by(collector)
     segments, whole = _undecoded_segments(collector)
+    pause: datetime | None = None
     try:
         with leases.renewed(lambda: mine.update(decode_lease=timezone.now() + leases.LEASE)):
             return _decode(collector, segments, whole=whole) if segments else 0
-    except (LeaseLost, *NOT_THE_DATA):
+    except LeaseLost:
+        raise
+    except NOT_THE_DATA:
+        pause = timezone.now() + PAUSE
         raise
     except Exception as error:
+        pause = timezone.now() + PAUSE if isinstance(error, workers.WorkerDied) else None
         _failed(collector, segments[0], error)
         return 0
     finally:
-        mine.update(decode_lease=None)
+        mine.update(decode_lease=pause)
 
 
 def _is_idle(collector_id: str) -> bool:
@@ -236,7 +245,7 @@ def _failed(collector: Collector, segment: Path, error: Exception) -> None:
     """Count a failure that is the segment's own; set it aside when it is beyond help."""
     logger.error("%s cannot be decoded: %s", segment, error, exc_info=error)
     failures = collector.decode_failures + 1
-    if failures < MOST_FAILURES:
+    if failures < (MOST_DEATHS if isinstance(error, workers.WorkerDied) else MOST_FAILURES):
         _held_by(collector).update(decode_failures=failures)
         return
     lost, since, until = _content(segment)

@@ -204,10 +204,15 @@ def _acls() -> dict[str, Any]:
 
 
 def _intervals() -> dict[str, list[list[int]]]:
+    """Return the latest interval changes of each interface: all that samples may still fall under."""
     changes: dict[str, list[list[int]]] = defaultdict(list)
     for change in IntervalChange.objects.order_by("network_interface_id", "since"):
         changes[change.network_interface_id].append([int(change.since.timestamp()), change.interval])
-    return {eni: found[-KEPT_CHANGES:] for eni, found in changes.items()}
+    recent = int((timezone.now() - KEPT).timestamp())
+    return {
+        eni: found[-max(KEPT_CHANGES, sum(since >= recent for since, _ in found) + 1) :]
+        for eni, found in changes.items()
+    }
 
 
 def _exporters(enis: list[NetworkInterface], eni_number: dict[str, int]) -> list[dict[str, Any]]:

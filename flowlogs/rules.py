@@ -147,6 +147,17 @@ RULES: Mapping[str, Rule] = {
         _("Delivery to Simple Log Service is not authorized: the role or its policy is missing."), "SEED0"
     ),
     "GateLogService": Rule(_("Simple Log Service is not activated yet."), "SEED4"),
+    "StartWithoutProject": Rule(
+        _(
+            "Project %(name)s does not exist. Create a project and a Logstore with the same names, then start "
+            "the flow log."
+        ),
+        "SEED4",
+    ),
+    "StartWithoutLogstore": Rule(
+        _("Logstore %(name)s does not exist. Create a Logstore with the same name, then start the flow log."),
+        "SEED4",
+    ),
     "IncorrectStatus.flowlog": Rule(_("Invalid flowlog status."), "API"),
     "CidrBlock": Rule(_("%(value)s is not a CIDR block, such as 192.168.0.0/16."), "OURS"),
     "CidrOutside": Rule(_("The CIDR block must be inside a CIDR block of the VPC."), "OURS"),

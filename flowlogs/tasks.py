@@ -30,6 +30,9 @@ def decode_segments(collector_id: str) -> None:
         ingest.ingest(collector_id)
     except ingest.LeaseLost:
         logger.warning("collector %s: another worker took over", collector_id)
+    except ingest.NOT_THE_DATA as error:
+        # the segments stay in the spool and are tried again until it works
+        logger.error("collector %s: its segments cannot be decoded now: %s", collector_id, error)
 
 
 @shared_task(name="flowlogs.sweep")

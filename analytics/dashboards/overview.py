@@ -25,7 +25,7 @@ OVERVIEW = Dashboard(
                 "tiles",
                 tiles=(
                     Tile("records", "Records"),
-                    Tile("accepted_bytes", "Accepted traffic", "bytes"),
+                    Tile("accepted_bytes", "Accepted traffic (in + out)", "bytes"),
                     Tile("rejected_share", "Rejected share of flows", "percent"),
                     Tile("enis", "ENIs"),
                 ),

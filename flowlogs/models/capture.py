@@ -81,7 +81,7 @@ class Stream(models.Model):
     uncovered_samples = models.BigIntegerField(
         default=0, help_text="Samples of interfaces that no flow log covers"
     )
-    malformed = models.BigIntegerField("malformed datagrams", default=0)
+    malformed = models.BigIntegerField("undecodable datagrams, sets and templates", default=0)
     waiting = models.BigIntegerField("data sets waiting for a template", default=0)
     lost_flows = models.BigIntegerField(default=0)
     lost_datagrams = models.BigIntegerField(default=0)

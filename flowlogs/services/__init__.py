@@ -4,7 +4,7 @@ Functions that a user calls take ``by`` and ask whether they may; None is the in
 the documented rules raises ``rules.RuleError``, what the user may not do ``console.access.ActionDenied``.
 """
 
-from flowlogs.services.delivery_status import delivery_failed, delivery_succeeded
+from flowlogs.services.delivery_status import authorization_changed, delivery_failed, delivery_succeeded
 from flowlogs.services.exporters import bind_exporter, change_exporter, unbind_exporter
 from flowlogs.services.flow_logs import (
     create_flow_log,
@@ -25,6 +25,7 @@ from flowlogs.services.logstores import (
 )
 
 __all__ = [
+    "authorization_changed",
     "bind_exporter",
     "change_exporter",
     "create_flow_log",

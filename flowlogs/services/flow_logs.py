@@ -12,6 +12,7 @@ from functools import partial
 from celery import current_app
 from django.db import transaction
 
+from console import access
 from console.models import Account, Region, User
 from flowlogs import rules
 from flowlogs.identifiers import new_id
@@ -63,8 +64,14 @@ def create_flow_log(
 
 
 def start(flow_log: FlowLog, by: User | None) -> None:
-    """Start a flow log that is not started. Raises RuleError in any other state."""
+    """Start a flow log that is not started.
+
+    Raises RuleError in any other state, and where it could not deliver: a gate is not passed, or its project
+    or Logstore does not exist.
+    """
     _require(by, "vpc:ActiveFlowLog", flow_log)
+    if flow_log.status == Status.INACTIVE and (found := _in_the_way(flow_log)):
+        raise RuleError(*found)
     _move(flow_log, (Status.INACTIVE,), Status.ACTIVATING, delivery_status="", delivery_error="")
 
 
@@ -134,6 +141,18 @@ def finish_transition(flow_log_id: str) -> None:
             FlowLog.objects.filter(pk=flow_log_id, status=flow_log.status).update(status=status)
         coverage.refresh(flow_log.vpc_id)
     logger.info("flow log %s: %s is done", flow_log_id, flow_log.status)
+
+
+def _in_the_way(flow_log: FlowLog) -> list[Violation]:
+    """Return why a flow log could not deliver if it were started now."""
+    account, region = flow_log.account, flow_log.region
+    project, logstore = flow_log.project_name, flow_log.logstore_name
+    found = rules.gates(access.gates(account))
+    if not Project.objects.filter(account=account, region=region, name=project).exists():
+        found.append(Violation("StartWithoutProject", params={"name": project}))
+    elif circumstances.find_logstore(account, region, project, logstore) is None:
+        found.append(Violation("StartWithoutLogstore", params={"name": logstore}))
+    return found
 
 
 def _prepare_target(account: Account, region: Region, by: User | None, wanted: FlowLogValues) -> None:

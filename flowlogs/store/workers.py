@@ -39,7 +39,7 @@ class WorkerTimeout(WorkerFailure):
 
 
 class WorkersBusy(WorkerTimeout):
-    """No worker became free within the deadline; the function was not started."""
+    """No worker became free in time; the function was not started."""
 
 
 class WorkerDied(WorkerFailure):
@@ -76,17 +76,19 @@ def call(
     kwargs: Mapping[str, Any],
     *,
     deadline: float,
+    patience: float | None = None,
     memory_limit: int | None = None,
     kind: Kind = "pipeline",
 ) -> Any:
     """Run ``package.module:function`` with keyword arguments in an engine worker and return its value.
 
-    ``deadline`` is in seconds and holds twice: for a worker to become free, then for the function.
+    ``patience`` is how many seconds to wait for a free worker (None: ``deadline``), ``deadline`` how many
+    the function may take from then on. Raises WorkersBusy and WorkerTimeout.
     ``memory_limit`` is the greatest address space in bytes. Arguments and value are pickled. An exception
     of the function is raised here as itself where it can be pickled, else as WorkerError.
     """
     request = pickle.dumps((target, dict(kwargs), memory_limit), pickle.HIGHEST_PROTOCOL)
-    with _pools[kind].worker(deadline) as worker:
+    with _pools[kind].worker(deadline if patience is None else patience) as worker:
         succeeded, content = pickle.loads(worker.ask(request, deadline))  # noqa: S301 - our own child
         if succeeded:
             return content

@@ -24,9 +24,10 @@ from flowlogs.forms import (
     FlowLogFilter,
     FlowLogForm,
     add_violations,
+    said,
 )
 from flowlogs.models import FlowLog
-from flowlogs.rules import REPORT_RETENTION, RuleError
+from flowlogs.rules import GATE_CODES, REPORT_RETENTION, RuleError
 from flowlogs.services import circumstances
 from flowlogs.services.flow_logs import TRANSIENT
 from flowlogs.services.logstores import records_beyond
@@ -130,7 +131,7 @@ def flow_log_start(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
     try:
         services.start(flow_log, request.user)
     except RuleError as error:
-        messages.error(request, _not_in_this_state(flow_log, error))
+        messages.error(request, _refused(flow_log, error))
     else:
         messages.success(request, _("Flow log %(name)s is starting.") % {"name": flow_log.name})
     return redirect(_back(request, flow_log))
@@ -143,7 +144,7 @@ def flow_log_stop(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
     try:
         services.stop(flow_log, request.user)
     except RuleError as error:
-        messages.error(request, _not_in_this_state(flow_log, error))
+        messages.error(request, _refused(flow_log, error))
     else:
         messages.success(request, _("Flow log %(name)s is stopping.") % {"name": flow_log.name})
     return redirect(_back(request, flow_log))
@@ -205,12 +206,16 @@ def _deleted_by_report(form: FlowLogForm) -> int:
     return records_beyond(form.logstore, REPORT_RETENTION)
 
 
-def _not_in_this_state(flow_log: FlowLog, error: RuleError) -> str:
+def _refused(flow_log: FlowLog, error: RuleError) -> str:
+    """Return why a flow log is neither started nor stopped, and what to do about it."""
+    reasons = [said(violation.code, violation.params) for violation in error.violations]
+    if any(violation.code in GATE_CODES.values() for violation in error.violations):
+        reasons.append(_("Pass the authorization steps first."))
     status = FlowLog.objects.get(pk=flow_log.pk).get_status_display()
     return _("%(name)s is in state %(status)s. %(error)s") % {
         "name": flow_log.name,
         "status": status,
-        "error": error,
+        "error": " ".join(reasons),
     }
 
 

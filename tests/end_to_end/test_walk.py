@@ -107,7 +107,7 @@ def visitor(up: Installation, browser: Browser) -> Iterator[Callable[..., Visito
 def test_a_new_user_authorizes_creates_a_flow_log_and_reads_records(visitor: Callable[..., Visitor]) -> None:
     person = visitor()
     page = person.page
-    assert page.get_by_text("Demo data").first.is_visible()
+    assert page.get_by_text("Demo account").first.is_visible()
     assert person.findings() == []
 
     def history_shows() -> bool:

@@ -4,6 +4,7 @@
 small installation, in a forked process of its own: first with the crash, then twice without.
 """
 
+# ruff: noqa: E402 - models can only be imported once Django is set up
 import importlib
 import json
 import os

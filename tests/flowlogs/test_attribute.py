@@ -114,10 +114,6 @@ class Truth:
 
 def plain(flows: list[Flow], streams: list[StreamKey], network: dict) -> Truth:
     truth = Truth()
-    offsets = {
-        number: min(flow.received_ms - flow.export_ms for flow in flows if flow.stream == number)
-        for number in {flow.stream for flow in flows}
-    }
     for flow in flows:
         profile = profile_of(streams[flow.stream], network)
         packets, octets = flow.packets * max(flow.sampling, 1), flow.bytes * max(flow.sampling, 1)
@@ -131,7 +127,7 @@ def plain(flows: list[Flow], streams: list[StreamKey], network: dict) -> Truth:
         for unit, value in counts.items():
             truth.streams[flow.stream][unit] += value
             truth.streams[flow.stream][f"{'attributed' if sides else 'unattributed'}_{unit}"] += value
-        start, end = times_of(flow, offsets[flow.stream])
+        start, end = times_of(flow, flow.received_ms - flow.export_ms)
         for number, direction in sides:
             interval = interval_at(network["enis"][number], end // 1000)
             if not interval:
@@ -533,6 +529,18 @@ def test_a_clock_that_is_off_by_more_than_30_s_is_corrected(offset, shifted):
     found = attribute(columns([flow]), [KEY], compile_inventory(content(TWO)))
     assert found.streams[0].clock_offset_ms == offset
     assert samples_of(found)[0]["last"] == min(received - offset - 8_000 + shifted, received) // 1000
+
+
+def test_a_clock_that_jumps_moves_only_the_flows_of_its_own_datagram():
+    received = NOW * 1000
+    offsets = (0, 7_200_000, 0, -86_400_000, 0)
+    flows = [
+        Flow(received_ms=received, export_ms=received - offset, start_ms=received - offset - 9_000,
+             end_ms=received - offset - 8_000)
+        for offset in offsets
+    ]  # fmt: skip
+    found = attribute(columns(flows), [KEY], compile_inventory(content(TWO)))
+    assert {sample["last"] for sample in samples_of(found)} == {NOW - 8}
 
 
 def test_intervals_change_at_their_boundary_to_the_second():

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from flowlogs import bookkeeping, ingest, inventory, reception, spool
@@ -11,6 +12,7 @@ from flowlogs.collector import status as collector_status
 from flowlogs.models import (
     Collector,
     Exporter,
+    IntervalChange,
     InventoryVersion,
     Loss,
     SampleFile,
@@ -297,9 +299,11 @@ def test_a_failing_disk_is_tried_until_it_works(lab, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(ingest.workers, "call", full)
-    for _ in range(ingest.MOST_FAILURES + 2):
+    for attempt in range(1, ingest.MOST_FAILURES + 3):
         with pytest.raises(OSError, match="No space left"):
             ingest.ingest("c1")
+        assert ingest.ingest("c1") == 0, "it pauses"
+        lab.move(START + 10 + 6 * attempt)
     monkeypatch.setattr(ingest.workers, "call", real)
     assert ingest.ingest("c1") == 1
     assert not Loss.objects.exists()
@@ -341,6 +345,47 @@ def test_the_version_in_force_is_the_last_one_before(lab):
         inventory.in_force(at) for at in (0, first.since, second.since - 1, second.since, second.since + 9**9)
     ]
     assert found == [first, first, first, second, second]
+
+
+def test_interval_changes_of_the_last_day_are_all_known(lab):
+    """A flow log that is stopped and started again and again leaves no sample without its interval."""
+    at = timezone.now() - timedelta(hours=10)
+    for number in range(12):
+        IntervalChange.objects.create(
+            network_interface_id="eni-a",
+            interval=(1, 0)[number % 2],
+            since=at + timedelta(minutes=10 * number),
+        )
+    (interface,) = [eni for eni in inventory.content()["enis"] if eni["id"] == "eni-a"]
+    assert len(interface["intervals"]) == 12
+
+
+def test_the_content_says_who_is_what(lab):
+    lab.flow_log()
+    lab.cover()
+    content = inventory.content()
+    (interface,) = [eni for eni in content["enis"] if eni["id"] == "eni-a"]
+    assert interface == {
+        "id": "eni-a", "vpc": 0, "vswitch": "vsw-1", "vm": "i-a", "addresses": ["10.0.1.1"], "public": False,
+        "policy": 0, "intervals": [[START - 600, 10]],
+    }  # fmt: skip
+    assert content["vpcs"] == [
+        {"id": "vpc-1", "account": lab.account.pk, "cidrs": ["10.0.0.0/16"], "routes": []}
+    ]
+    assert content["groups"] == {"sg-1": ["10.0.1.1"]}
+    (exporter,) = content["exporters"]
+    assert (exporter["address"], exporter["enis"]) == (EXPORTER, [0, 1, 2])
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_change_writes_one_version_when_it_commits(lab):
+    before = InventoryVersion.objects.count()
+    lab.move(START)
+    with transaction.atomic():
+        for number in range(3):
+            lab.interface(f"eni-y{number}", "vsw-1", f"10.0.1.{number + 90}")
+        assert InventoryVersion.objects.count() == before
+    assert InventoryVersion.objects.count() == before + 1
 
 
 def test_light_strays_are_forgotten(lab, monkeypatch):

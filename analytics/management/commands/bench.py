@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     help = (
         "Measure decode, aggregation, storage and memory against the bare engine in the same run.\n\n"
-        "Example: manage.py bench decode --format json"
+        "Example: python3 manage.py bench decode --format json"
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -25,8 +25,9 @@ FAILED = 1
 MISUSED = 2
 
 EPILOG = """examples:
-  manage.py query --project flowlog-demo --logstore vpc --from now-1h 'action:REJECT and dstport:22'
-  manage.py query --project flowlog-demo --logstore vpc \\
+  python3 manage.py query --project demo-flow-logs-hangzhou --logstore vpc-shop-prod --from now-1h \\
+    'action:REJECT and dstport:22'
+  python3 manage.py query --project demo-flow-logs-hangzhou --logstore vpc-shop-prod \\
     '* | select srcaddr, sum(bytes) as bytes group by srcaddr order by bytes desc limit 10' --format csv
 
 exit code: 0 done, 1 the query failed, 2 the command or the query is not well-formed
@@ -96,7 +97,7 @@ def find_logstore(project: str, name: str, region: str | None) -> Logstore:
         stores = list(found[:2])
     except OperationalError as error:
         raise CommandError(
-            f"The database cannot be read ({error}): manage.py up makes it.", returncode=FAILED
+            f"The database cannot be read ({error}): python3 manage.py up makes it.", returncode=FAILED
         ) from error
     if not stores:
         raise CommandError(f"There is no Logstore {project}/{name}.", returncode=FAILED)

@@ -1,5 +1,6 @@
 """Start everything: web server, Celery worker, beat, collector and demo, in one command."""
 
+import errno
 import fcntl
 import logging
 import os
@@ -22,6 +23,7 @@ from django.utils.module_loading import import_string
 from console import hooks, services
 from console.children import Children
 from console.models import User
+from console.readiness import FOLDERS
 from console.roles import Beat, Web, Worker
 
 log = logging.getLogger(__name__)
@@ -139,15 +141,13 @@ class Command(BaseCommand):
 
 def _lock_home() -> Any:
     """Hold the lock that keeps a second `up` off the same home."""
+    for name in FOLDERS:
+        _make_folder(name)
     path = settings.FLOWLOG_HOME / "up.lock"
     try:
-        for folder in (settings.FLOWLOG_HOME, settings.FLOWLOG_STORE, settings.FLOWLOG_SPOOL):
-            folder.mkdir(parents=True, exist_ok=True)
-            if not os.access(folder, os.W_OK | os.X_OK):
-                raise PermissionError(13, "Permission denied")
         lock = path.open("a+")
     except OSError as error:
-        raise CommandError(f"cannot write below {settings.FLOWLOG_HOME}: {error.strerror}.") from None
+        raise CommandError(f"cannot write to FLOWLOG_HOME, {path}: {error.strerror}.") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -158,6 +158,17 @@ def _lock_home() -> Any:
     lock.write(str(os.getpid()))
     lock.flush()
     return lock
+
+
+def _make_folder(name: str) -> None:
+    """Make the folder of a setting, or say which one cannot be written and why."""
+    folder: Path = getattr(settings, name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise CommandError(f"cannot write to {name} {folder}: {error.strerror}.") from None
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -178,16 +189,17 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _probe_collector_port() -> None:
-    """Find out now, not in a child, that the collector's port is taken."""
+    """Find out now, not in a child, that the collector's address is not here or its port is taken."""
     host, port = settings.FLOWLOG_COLLECTOR_HOST, settings.FLOWLOG_COLLECTOR_PORT
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.bind(address)
-    except OSError as error:
-        raise CommandError(
-            f"cannot receive on {host}, UDP port {port}: {error.strerror}. Try another --collector-port."
-        ) from None
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a host name"
+        port_is_at_fault = getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES)
+        advice = "Try another --collector-port" if port_is_at_fault else "Correct FLOWLOG_COLLECTOR_HOST"
+        raise CommandError(f"cannot receive on {host}, UDP port {port}: {reason}. {advice}.") from None
 
 
 def _allow_host(host: str) -> None:

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     """Becomes ``python -m flowlogs.collector`` with this installation's settings."""
 
     help = (
-        "Receive datagrams of exporters into the spool. Example: manage.py collector --id edge-2 --host :: "
+        "Receive datagrams of exporters into the spool. Example: python3 manage.py collector --id edge-2 --host :: "
         "--port 2055. Host, port and limit default to FLOWLOG_COLLECTOR_HOST, FLOWLOG_COLLECTOR_PORT and "
         "FLOWLOG_SPOOL_LIMIT."
     )

@@ -31,7 +31,7 @@ class Command(BaseCommand):
         "Print the flows in a capture (pcap or pcapng) of NetFlow v5, v9 and IPFIX datagrams, one line a flow, under "
         "the field names of a flow log record; '-' is what only a flow log knows, counts are as exported. Totals of "
         "each stream, sequence gaps and what could not be decoded follow on standard error. "
-        "Example: manage.py decode exporters.pcap --port 2055 --format json > flows.json. "
+        "Example: python3 manage.py decode exporters.pcap --port 2055 --format json > flows.json. "
         "Exit code 0: decoded; 1: no capture, damaged, or nothing to decode in it; 2: wrong usage."
     )
     requires_system_checks: list[str] = []

@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     help = (
         "Send the demo's flows as real IPFIX over loopback until stopped. "
-        "Example: manage.py demo_exporter --to 127.0.0.1:4739 --source 127.0.0.2"
+        "Example: python3 manage.py demo_exporter --to 127.0.0.1:4739 --source 127.0.0.2"
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
