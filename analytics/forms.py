@@ -1,4 +1,4 @@
-"""What an address asks for, as values: the time range, the query and how to show its result."""
+"""What an address asks for, as values: the time range, the query and how to show its result. A new Logstore."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.db import transaction
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 
 from analytics.charts import KINDS
 from analytics.ranges import RangeError, TimeRange, between, relative
+from console.models import Account, Region, User
+from flowlogs import rules, services
+from flowlogs.forms import REQUIRED, add_violations
+from flowlogs.models import Logstore, Project
 from flowlogs.record import FIELD_BY_NAME
 
 PAGE_SIZES = (20, 50, 100)
 LONGEST_QUERY = 20_000
 LAYOUTS = {"table": "Table", "list": "Key and value"}
+NEW_PROJECT = "+"
 CHARTS = {kind: label for kind, label in KINDS.items() if kind != "tiles"}
 
 
@@ -131,3 +138,65 @@ class SearchForm(RangeForm):
             chart=values["chart"],
             field=values["field"],
         )
+
+
+class LogstoreForm(forms.Form):
+    """A new Logstore; the fields bear the names of the parameters that the rules speak of."""
+
+    project = forms.ChoiceField(label=_("Project"), error_messages=REQUIRED)
+    project_name = forms.CharField(label=_("Name of the new project"), required=False)
+    logstore_name = forms.CharField(label=_("Logstore name"), error_messages=REQUIRED)
+    analysis_report = forms.BooleanField(
+        label=_("Enable Log Analysis Report"),
+        required=False,
+        help_text=_("Makes indexes and the dashboard. Records are then kept for 7 days."),
+    )
+    ttl = forms.IntegerField(
+        label=_("Data retention (days)"),
+        required=False,
+        initial=rules.DEFAULT_RETENTION,
+        help_text=_("Without the report: 1 to 3650; 3650 keeps records for good."),
+    )
+
+    def __init__(self, *args: Any, account: Account, region: Region, **kwargs: Any) -> None:
+        """Offer the projects that the account has in the region; without any, only a new one."""
+        super().__init__(*args, **kwargs)
+        self.account = account
+        self.region = region
+        self.projects = {each.name: each for each in Project.objects.filter(account=account, region=region)}
+        field = self.fields["project"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [*((name, name) for name in self.projects), (NEW_PROJECT, _("Create project"))]
+        if not self.projects:
+            del self.fields["project"]
+            self.fields["project_name"].required = True
+            self.fields["project_name"].error_messages |= REQUIRED
+
+    def clean(self) -> dict[str, Any]:
+        """Say at once all that is wrong with what was entered."""
+        values: dict[str, Any] = super().clean() or {}
+        add_violations(self, [each for each in self._broken(values) if each.field not in self.errors])
+        return values
+
+    def create(self, by: User) -> Logstore:
+        """Create the Logstore, and its project where asked for. Raises RuleError, ActionDenied."""
+        values = self.cleaned_data
+        with transaction.atomic():
+            project = self.projects.get(values.get("project", "")) or services.create_project(
+                self.account, self.region, by, values["project_name"]
+            )
+            report = values["analysis_report"]
+            return services.create_logstore(
+                project, by, values["logstore_name"], ttl=None if report else values["ttl"], report=report
+            )
+
+    def _broken(self, values: dict[str, Any]) -> list[rules.Violation]:
+        new, days = values.get("project_name", ""), values.get("ttl")
+        found = rules.logstore_name(values.get("logstore_name", ""))
+        if "project" not in self.errors and values.get("project", NEW_PROJECT) == NEW_PROJECT:
+            found += rules.project_name(new) if new else [rules.Violation("Required", "project_name")]
+        elif new:
+            self.add_error("project_name", _("Choose “Create project” to create it, or leave this empty."))
+        if days is not None and not values.get("analysis_report"):
+            found += rules.retention(days)
+        return found

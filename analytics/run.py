@@ -29,7 +29,7 @@ PAGE_SLOTS = 60
 MOST_THREADS = 4
 KILL_AFTER = 0.75
 # Seconds that a query waits for an engine worker: queries in line must not hold every web thread.
-PATIENCE = 2.0
+PATIENCE = 5.0
 SPILL_BYTES = 2 * 2**30
 # The address space of a worker beyond what the engine may use: the interpreter, libraries, stacks of threads.
 OWN_ADDRESS_SPACE = 2 * 2**30

@@ -10,6 +10,7 @@ _STORE = "log-service/<slug:project>/<slug:logstore>/"
 
 urlpatterns = [
     path("log-service/", logstores.log_service, name="log-service"),
+    path("log-service/create/", logstores.logstore_create, name="logstore-create"),
     path(_STORE, search.search, name="search"),
     path(f"{_STORE}fields/<str:field>/", fields.field, name="field"),
     path(f"{_STORE}download/", downloads.download, name="download"),

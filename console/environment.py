@@ -108,19 +108,14 @@ def _need_psycopg(name: str) -> None:
 
 
 def redis(name: str) -> str:
-    """Return redis://host, rediss://host or unix:///socket as it is written, or an empty text."""
+    """Return redis://host or rediss://host as it is written, or an empty text."""
     url = text(name)
     if not url:
         return ""
     parts = _url(name, url)
-    if parts.scheme not in ("redis", "rediss", "unix"):
-        raise ImproperlyConfigured(
-            f"{name} must start with redis://, rediss:// or unix://, not {parts.scheme!r}"
-        )
-    if parts.scheme == "unix":
-        if len(parts.path) < 2:
-            raise ImproperlyConfigured(f"{name} names no socket: unix:///path/to/socket")
-    elif not parts.hostname:
+    if parts.scheme not in ("redis", "rediss"):
+        raise ImproperlyConfigured(f"{name} must start with redis:// or rediss://, not {parts.scheme!r}")
+    if not parts.hostname:
         raise ImproperlyConfigured(f"{name} names no host: {parts.scheme}://host:6379/0")
     return url
 

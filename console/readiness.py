@@ -59,6 +59,14 @@ def _free() -> dict[str, int]:
     return {name: shutil.disk_usage(_nearest(getattr(settings, name))).free for name in FOLDERS}
 
 
+def _disk_metrics() -> Iterable[Metric]:
+    for name, free in _free().items():
+        labels = (("folder", name),)
+        yield Metric(
+            "flowlog_disk_free_bytes", free, "Bytes free in a folder of the settings.", labels=labels
+        )
+
+
 def _nearest(folder: Path) -> Path:
     """Return the folder, or the one above it in which it would be made."""
     return next(path for path in (folder, *folder.parents) if path.is_dir())
@@ -67,9 +75,7 @@ def _nearest(folder: Path) -> Path:
 def metrics() -> Iterable[Metric]:
     """Return what the shell measures about itself."""
     yield Metric("flowlog_uptime_seconds", time.monotonic() - _started, "Seconds since this process started.")
-    for name, free in _free().items():
-        labels = (("folder", name),)
-        yield Metric("flowlog_disk_free_bytes", free, "Bytes free in a folder of settings.", labels=labels)
+    yield from _disk_metrics()
     for last in Heartbeat.objects.all():
         age = (timezone.now() - last.at).total_seconds()
         labels = (("role", last.name),)

@@ -30,6 +30,7 @@ MOST_STREAMS = 256
 EVERYBODY_ELSE = "0.0.0.0"  # noqa: S104 - stands for all senders beyond the limit, nothing listens there
 REASONS = {"sequence gap": "sequence", "no template": "template"}
 STREAM = ["exporter", "port", "domain", "version"]
+STREAM = ["exporter", "port", "domain", "version"]
 ADDED = [
     field.name for field in Stream._meta.concrete_fields if field.name not in {"id", "first_seen", *STREAM}
 ]
@@ -117,6 +118,7 @@ class Book:
                     exporter=exporter, port=name[1], domain=name[2], version=name[3],
                     first_seen=self.now, last_seen=self.now, delays_since=self.now,
                 )  # fmt: skip
+            known[name].exporter = exporter
             self._streams[key] = known[name]
 
     def _stream_counts(self, exporters: Iterable[Exporter]) -> dict[str, int]:

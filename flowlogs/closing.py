@@ -179,6 +179,9 @@ def _candidates(through: int, plan: Schedule) -> QuerySet[Any]:
     first = Q(closings_made=0, closes_at__lte=through)
     supplement = Q(closings_made__gt=0, closes_at__lte=through, has_samples=True, is_recent=False)
     final = Q(final_at__lte=through)
+    # by key, so that the windows of all times are not searched for it
+    unclosed = SampleSlice.objects.filter(closing__isnull=True).values("window")
+    late = Q(is_final=True, is_recent=False, pk__in=unclosed)
     return (
         Window.objects.filter(start__lt=through)
         .annotate(
@@ -188,10 +191,7 @@ def _candidates(through: int, plan: Schedule) -> QuerySet[Any]:
             is_under_way=Exists(under_way),
             is_recent=Exists(recent),
         )
-        .filter(
-            Q(is_final=False) & (first | supplement | final) | Q(is_final=True, has_samples=True),
-            is_under_way=False,
-        )
+        .filter(Q(is_final=False) & (first | supplement | final) | late, is_under_way=False)
         .order_by("-start")
     )
 

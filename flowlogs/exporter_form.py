@@ -107,7 +107,7 @@ class ProfileForm(forms.ModelForm):
 
     def _numbers(self, name: str) -> list[int]:
         words = self.cleaned_data[name].replace(",", " ").split()
-        if any(not word.isdecimal() for word in words):
+        if any(not (word.isascii() and word.isdecimal() and len(word) < 19) for word in words):
             raise forms.ValidationError(_("Enter whole numbers, comma separated."))
         return [int(word) for word in words]
 

@@ -6,6 +6,7 @@ figure against Plotly's own validation.
 """
 
 from .figures import draw
+from .settled import last_complete, last_complete_of
 from .spec import KINDS, Kind, Span, Spec, Tile, Unit
 from .suggest import suggest
 from .tables import tabulate
@@ -22,6 +23,8 @@ __all__ = [
     "Unit",
     "draw",
     "human",
+    "last_complete",
+    "last_complete_of",
     "paint",
     "styles",
     "suggest",

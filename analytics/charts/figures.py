@@ -30,11 +30,14 @@ class _Series:
     role: str
 
 
-def draw(spec: Spec, columns: Columns, rows: Rows, span: Span | None = None) -> Figure | None:
+def draw(
+    spec: Spec, columns: Columns, rows: Rows, span: Span | None = None, until: int | None = None
+) -> Figure | None:
     """Return the figure of a result, or None where there is nothing to draw.
 
     Over time, ``span`` sets the axis, and a bucket without a row is drawn as 0: no record means no
-    traffic, not a straight line between its neighbours.
+    traffic, not a straight line between its neighbours. ``until`` (Unix s) leaves out later buckets, which
+    are not complete yet.
     """
     if not rows or spec.kind in ("table", "tiles"):
         return None
@@ -43,7 +46,7 @@ def draw(spec: Spec, columns: Columns, rows: Rows, span: Span | None = None) -> 
         return _ranking(spec, places, series)
     moments = [seconds(place) for place in places]
     if all(moment is not None for moment in moments):
-        return _over_time(spec, places, series, span)
+        return _over_time(spec, places, series, span, until)
     return _by_category(spec, places, series)
 
 
@@ -68,7 +71,9 @@ def _role(spec: Spec, name: str) -> str:
     return spec.roles.get(name) or _ROLES.get(spec.label(name).upper(), "")
 
 
-def _over_time(spec: Spec, places: list[Any], series: Sequence[_Series], span: Span | None) -> Figure:
+def _over_time(
+    spec: Spec, places: list[Any], series: Sequence[_Series], span: Span | None, until: int | None
+) -> Figure | None:
     by_second = {seconds(place): place for place in places}
     moments = sorted(moment for moment in by_second if moment is not None)
     if span and all(moment % span.step == 0 for moment in moments):
@@ -76,6 +81,10 @@ def _over_time(spec: Spec, places: list[Any], series: Sequence[_Series], span: S
         missing: Any = 0
     else:
         missing = None
+    if until is not None:
+        moments = [moment for moment in moments if moment < until]
+    if not moments:
+        return None
     x = [stamp(moment) for moment in moments]
     traces = []
     for place, each in enumerate(series):

@@ -9,10 +9,15 @@ from analytics.run import Result
 
 NO_DATA = "No data in this range"
 NO_DATA_HINT = "No record in this time range matches the query."
+NOT_COMPLETE = "No bucket of this range is complete yet"
+NOT_COMPLETE_HINT = "Records of the last minutes are still on their way. Choose a longer time range."
 
 
-def drawn(spec: Spec, result: Result, span: Span | None = None) -> dict[str, Any]:
-    """Return the answer for a result: a figure in both themes, single values or a table; or that it is empty."""
+def drawn(spec: Spec, result: Result, span: Span | None = None, until: int | None = None) -> dict[str, Any]:
+    """Return the answer for a result: a figure in both themes, single values or a table; or that it is empty.
+
+    ``until`` (Unix s) is where the figure ends, for later buckets are not complete yet.
+    """
     if not result.rows:
         return {"state": "empty", "kind": spec.kind, "message": NO_DATA, "hint": NO_DATA_HINT}
     answer: dict[str, Any] = {
@@ -22,7 +27,9 @@ def drawn(spec: Spec, result: Result, span: Span | None = None) -> dict[str, Any
     }
     if spec.kind == "tiles":
         return answer | {"tiles": tiles(spec.tiles, result.columns, result.rows)}
-    figure = draw(spec, result.columns, result.rows, span)
+    figure = draw(spec, result.columns, result.rows, span, until)
+    if figure is None and until is not None and spec.kind != "table":
+        return {"state": "empty", "kind": spec.kind, "message": NOT_COMPLETE, "hint": NOT_COMPLETE_HINT}
     if figure is not None:
         answer |= {"figure": figure, "styles": styles(figure)}
     return answer

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from analytics.charts import Span
+from analytics.charts import Span, last_complete
 from analytics.dashboards import DASHBOARDS, Chart, Dashboard
 from analytics.forms import RangeForm
 from analytics.ranges import TimeRange
@@ -60,11 +60,20 @@ def chart(request: ConsoleRequest, store: Logstore, dashboard: str, chart: str) 
     except RunError as error:
         return JsonResponse(answers.failed(str(error)) | {"query_url": _query_url(store, found, time)})
     span = Span(time.start, time.end, step) if found.is_over_time else None
-    answer = answers.drawn(found.spec, result, span)
+    until = _until(time, step) if span else None
+    answer = answers.drawn(found.spec, result, span, until)
     status = f"{result.rows_scanned:,} rows scanned in {result.elapsed_ms:,} ms"
+    if "figure" in answer and (end := pages.ends_early(until, time)):
+        status += f"; {end}"
     if not result.complete:
         status += "; incomplete: a part of the Logstore could not be found"
     return JsonResponse(answer | {"status": status, "query_url": _query_url(store, found, time)})
+
+
+def _until(time: TimeRange, step: int) -> int | None:
+    """Return the end of the last complete bucket of a relative range."""
+    settled = pages.settled(time)
+    return None if settled is None else last_complete(settled, step)
 
 
 def _figure(store: Logstore, board: Dashboard, chart: Chart, time: TimeRange) -> dict[str, Any]:

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Max, Q, Sum
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
-from console.access import requires
+from analytics.forms import LogstoreForm
+from console.access import allowed_here, requires
+from console.htmx import go_to
 from console.requests import ConsoleRequest
+from flowlogs.forms import add_violations
 from flowlogs.models import FlowLog, Logstore, Project
+from flowlogs.rules import RuleError
 
+CREATE = "log:CreateLogStore"
 LIVE = Q(parts__removed_at__isnull=True)
 
 
@@ -32,7 +39,28 @@ def log_service(request: ConsoleRequest, region_id: str) -> HttpResponse:
             store.search_url = reverse("analytics:search", kwargs=where)
             store.overview_url = reverse("analytics:overview", kwargs=where)
             store.flow_logs = flow_logs[project.name, store.name]
-    return render(request, "analytics/log_service.html", {"projects": projects})
+    context = {
+        "projects": projects,
+        "may_create": allowed_here(request, CREATE),
+        "create_action": CREATE,
+    }
+    return render(request, "analytics/log_service.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(CREATE)
+def logstore_create(request: ConsoleRequest, region_id: str) -> HttpResponse:
+    """Create a Logstore, in a project that is there or in a new one."""
+    form = LogstoreForm(request.POST or None, account=request.account, region=request.region)
+    if form.is_valid():
+        try:
+            logstore = form.create(request.user)
+        except RuleError as error:
+            add_violations(form, error.violations)
+        else:
+            messages.success(request, _("Logstore %(name)s is created.") % {"name": logstore})
+            return go_to(request, "analytics:log-service", region_id=region_id)
+    return render(request, "analytics/logstore_create.html", {"form": form})
 
 
 def _stores(request: ConsoleRequest) -> dict[int, list[Any]]:

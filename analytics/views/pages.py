@@ -6,11 +6,13 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.http import QueryDict
 from django.urls import reverse
 
-from analytics.ranges import RELATIVE, TimeRange, duration_label
+from analytics.ranges import DAY, MINUTE, RELATIVE, TimeRange, duration_label, written
 from flowlogs.models import Logstore
+from flowlogs.rules import INTERVALS
 
 
 def address(store: Logstore, name: str, **more: str) -> str:
@@ -29,6 +31,24 @@ def query_string(time: TimeRange, **more: str) -> str:
 def now() -> int:
     """Return the Unix second that relative ranges end at."""
     return int(time.time())
+
+
+def settled(time: TimeRange) -> int | None:
+    """Return up to when (Unix s) all records of a relative range are there; None for a range from-to.
+
+    A record stands at the start of its capture window and arrives after the end.
+    """
+    if not time.relative:
+        return None
+    return min(time.end, now() - max(INTERVALS) * MINUTE - settings.FLOWLOG_LATENESS)
+
+
+def ends_early(until: int | None, time: TimeRange) -> str:
+    """Return where a chart ends that leaves out the buckets that are not complete, or nothing."""
+    if until is None or not time.start < until < time.end:
+        return ""
+    at = written(until)[:-3] if time.seconds > DAY else written(until)[11:-3]
+    return f"up to {at} UTC, the last complete bucket"
 
 
 def picker(chosen: TimeRange) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from analytics import run
-from analytics.charts import KINDS, suggest, tabulate
+from analytics.charts import KINDS, Spec, last_complete_of, suggest, tabulate
 from analytics.forms import CHARTS, LAYOUTS, Search, SearchForm
 from analytics.language import COLUMNS, add_term, problem
 from analytics.ranges import TimeRange, step_label, written
@@ -144,11 +144,13 @@ def _drawn(store: Logstore, asked: Search, result: Result) -> dict[str, Any]:
     kinds = {kind: label for kind, label in KINDS.items() if kind in CHARTS}
     kind = next((kind for kind in kinds if kind == asked.chart), None)
     spec = suggest(kind, result.columns, result.rows)
-    answer = answers.drawn(spec, result)
+    until = _until(spec, result, asked.time)
+    answer = answers.drawn(spec, result, until=until)
     table = tabulate(spec, result.columns, result.rows)
     numeric = [head["numeric"] for head in table["heads"]]
     return {
         "answer": {"kind": spec.kind},
+        "chart_ends": pages.ends_early(until, asked.time) if "figure" in answer else "",
         "figure": {name: answer[name] for name in ("state", "kind", "figure", "styles")}
         if "figure" in answer
         else None,
@@ -158,6 +160,15 @@ def _drawn(store: Logstore, asked: Search, result: Result) -> dict[str, Any]:
         ],
         "download_url": pages.address(store, "download") + asked.address(tab="graph"),
     }
+
+
+def _until(spec: Spec, result: Result, time: TimeRange) -> int | None:
+    """Return the end of the last complete bucket of a result over time, in a relative range."""
+    settled = pages.settled(time)
+    if settled is None or spec.kind == "ranking" or spec.x not in result.columns:
+        return None
+    place = result.columns.index(spec.x)
+    return last_complete_of((row[place] for row in result.rows), settled)
 
 
 def histogram(slots: tuple[Slot, ...], time: TimeRange) -> dict[str, Any]:

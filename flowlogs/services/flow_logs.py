@@ -70,6 +70,7 @@ def start(flow_log: FlowLog, by: User | None) -> None:
     or Logstore does not exist.
     """
     _require(by, "vpc:ActiveFlowLog", flow_log)
+    flow_log.refresh_from_db(fields=["status"])
     if flow_log.status == Status.INACTIVE and (found := _in_the_way(flow_log)):
         raise RuleError(*found)
     _move(flow_log, (Status.INACTIVE,), Status.ACTIVATING, delivery_status="", delivery_error="")

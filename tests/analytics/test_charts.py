@@ -8,7 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.charts import KINDS, Span, Spec, Tile, draw, human, paint, styles, suggest, tabulate, tiles
+from analytics.charts import (
+    KINDS,
+    Span,
+    Spec,
+    Tile,
+    draw,
+    human,
+    last_complete,
+    last_complete_of,
+    paint,
+    styles,
+    suggest,
+    tabulate,
+    tiles,
+)
 
 T0 = 1_700_000_400  # a multiple of 300
 OVER_TIME = ["time", "accepted", "rejected"]
@@ -92,6 +106,37 @@ def test_a_bucket_without_records_is_zero():
     rows = [over_time(4)[0], over_time(4)[3]]
     figure = draw(VERDICTS, OVER_TIME, rows, Span(T0, T0 + 1500, 300))
     assert figure["data"][0]["y"] == [0, 0, 0, 30, 0]
+
+
+def test_a_line_ends_at_the_last_complete_bucket():
+    until = last_complete(T0 + 899, 300)
+    figure = draw(VERDICTS, OVER_TIME, over_time(4), Span(T0, T0 + 1500, 300), until)
+    assert figure["data"][0]["y"] == [0, 10]
+    assert figure["layout"]["xaxis"]["range"][1] == "2023-11-14 22:45:00"
+    assert draw(VERDICTS, OVER_TIME, over_time(4), until=last_complete(T0 + 900, 300))["data"][0]["y"] == [
+        0,
+        10,
+        20,
+    ]
+    assert draw(VERDICTS, OVER_TIME, over_time(4), until=T0) is None
+
+
+@pytest.mark.parametrize(
+    ("places", "end"),
+    [
+        pytest.param([T0, T0 + 600, T0 + 1500], T0 + 1500, id="buckets of 300 s with a gap"),
+        pytest.param([T0 + 60, T0 + 660], T0 + 1260, id="buckets off the epoch"),
+        pytest.param(["2023-11-14 22:20:00", "2023-11-14 22:30:00"], T0 + 1200, id="text"),
+        pytest.param([T0], None, id="one bucket"),
+        pytest.param([T0, T0 + 1], None, id="single records"),
+        pytest.param([T0, T0 + 0.5], None, id="parts of seconds"),
+        pytest.param([T0, T0 + 300, None], None, id="not all are instants"),
+        pytest.param(["tcp", "udp"], None, id="no instants"),
+        pytest.param([], None, id="nothing"),
+    ],
+)
+def test_places_on_the_axis_tell_the_last_complete_bucket(places, end):
+    assert last_complete_of(places, T0 + 1799) == end
 
 
 def test_times_off_the_buckets_are_left_where_they_are():

@@ -196,3 +196,9 @@ def test_chart_names_are_used_once(board: Any) -> None:
 def test_charts_over_time_have_60_to_200_points(length: int) -> None:
     time = TimeRange(NOW - length, NOW)
     assert 60 <= len(Span(time.start, time.end, time.step(MOST_POINTS)).buckets()) <= 201
+
+
+def test_the_accepted_traffic_says_that_it_adds_both_directions() -> None:
+    totals = OVERVIEW.chart("totals")
+    assert totals is not None
+    assert "Accepted traffic (in + out)" in [tile.label for tile in totals.spec.tiles]

@@ -13,6 +13,7 @@ from django.test import Client
 from analytics.dashboards import OVERVIEW
 from console.models import Policy, User
 from flowlogs.models import Logstore
+from flowlogs.record import TIME
 from tests.analytics.conftest import NOW, Deliver
 from tests.analytics.made_logs import records
 
@@ -190,3 +191,32 @@ def test_an_unknown_chart_is_not_found(path: str, client: Client, owner: User, l
 def test_nothing_can_be_posted(path: str, client: Client, owner: User, logstore: Logstore) -> None:
     client.force_login(owner)
     assert client.post(path).status_code == 405
+
+
+def test_a_chart_over_time_ends_at_the_last_complete_bucket(
+    client: Client, owner: User, deliver: Deliver
+) -> None:
+    logs = records(400, NOW - 3600, NOW)
+    deliver(logs)
+    client.force_login(owner)
+    with time_machine.travel(NOW, tick=False):
+        answer = client.get(chart("verdicts", f"range=1h&at={NOW}")).json()
+        given = client.get(chart("verdicts")).json()
+    until = (NOW - 660) // 60 * 60
+    assert answer["status"].endswith("; up to 22:02 UTC, the last complete bucket")
+    accepted, rejected = answer["figure"]["data"]
+    assert accepted["x"][-1] == "2023-11-14 22:01:00"
+    for trace, action in ((accepted, "ACCEPT"), (rejected, "REJECT")):
+        assert sum(trace["y"]) == sum(log["action"] == action and log[TIME] < until for log in logs)
+    assert "complete bucket" not in given["status"]
+    assert given["figure"]["data"][0]["x"][-1] == "2023-11-14 22:13:00"
+
+
+def test_a_range_without_a_complete_bucket_says_so(client: Client, owner: User, hour: None) -> None:
+    client.force_login(owner)
+    with time_machine.travel(NOW, tick=False):
+        answer = client.get(chart("traffic", f"range=10m&at={NOW}")).json()
+        totals = client.get(chart("totals", f"range=10m&at={NOW}")).json()
+    assert (answer["state"], answer["message"]) == ("empty", "No bucket of this range is complete yet")
+    assert "still on their way" in answer["hint"]
+    assert totals["state"] == "drawn"

@@ -12,6 +12,8 @@ from tests.analytics.conftest import NOW, Deliver
 from tests.analytics.made_logs import records
 
 PAGE = "/cn-hangzhou/log-service/"
+CREATE = f"{PAGE}create/"
+NEW = {"project": "flow-prod", "logstore_name": "second", "ttl": "300"}
 
 
 @pytest.fixture
@@ -105,3 +107,109 @@ def test_the_number_of_database_queries_is_fixed(
     client.get(PAGE)
     with django_assert_num_queries(8):
         client.get(PAGE)
+
+
+def test_a_reader_is_told_what_creating_takes(client: Client, reader: User, logstore: Logstore) -> None:
+    assert client.get(CREATE).status_code == 302
+    client.force_login(reader)
+    assert 'disabled title="You need the permission log:CreateLogStore."' in client.get(PAGE).content.decode()
+    for response in (client.get(CREATE), client.post(CREATE, NEW)):
+        assert response.status_code == 403
+        assert "log:CreateLogStore" in response.content.decode()
+    assert Logstore.objects.count() == 1
+
+
+def test_the_page_opens_as_a_panel(client: Client, owner: User, logstore: Logstore) -> None:
+    client.force_login(owner)
+    assert f'href="{CREATE}" data-panel' in client.get(PAGE).content.decode()
+    panel = client.get(CREATE, headers={"HX-Request": "true"}).content.decode()
+    assert "<dialog" in panel
+    assert 'value="flow-prod"' in panel
+    assert "<html" in client.get(CREATE).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("entered", "days", "report"),
+    [
+        pytest.param({}, 300, False, id="days"),
+        pytest.param({"ttl": ""}, 300, False, id="default"),
+        pytest.param({"ttl": "3650"}, 3650, False, id="permanent"),
+        pytest.param({"analysis_report": "on"}, 7, True, id="report"),
+    ],
+)
+def test_a_logstore_is_created_in_a_project(
+    client: Client, owner: User, logstore: Logstore, entered: dict[str, str], days: int, report: bool
+) -> None:
+    client.force_login(owner)
+    assert client.post(CREATE, NEW | entered)["Location"] == PAGE
+    made = Logstore.objects.get(name="second")
+    assert (made.project, made.ttl, made.analysis_report) == (logstore.project, days, report)
+
+
+@pytest.mark.parametrize("project", [{}, {"project": "+"}], ids=["the first", "one more"])
+def test_a_logstore_is_created_with_a_new_project(
+    client: Client, owner: User, account: Account, region: Region, project: dict[str, str]
+) -> None:
+    if project:
+        Project.objects.create(account=account, region=region, name="flow-prod")
+    client.force_login(owner)
+    response = client.post(CREATE, {"project_name": "fresh", "logstore_name": "flows", **project})
+    assert response.status_code == 302
+    assert str(Logstore.objects.get()) == "fresh/flows"
+
+
+@pytest.mark.parametrize(
+    ("entered", "field", "said"),
+    [
+        pytest.param({"logstore_name": ""}, "logstore_name", "required", id="no name"),
+        pytest.param({"logstore_name": "X"}, "logstore_name", "3 to 63 characters", id="bad name"),
+        pytest.param({"logstore_name": "vpc_flow"}, "logstore_name", "already has", id="taken"),
+        pytest.param({"project": "+"}, "project_name", "required", id="no project"),
+        pytest.param({"project": "+", "project_name": "A"}, "project_name", "3 to 63", id="bad project"),
+        pytest.param({"project": "+", "project_name": "flow-prod"}, "project_name", "in use", id="taken project"),
+        pytest.param({"project_name": "fresh"}, "project_name", "Create project", id="two projects"),
+        pytest.param({"project": "of-others"}, "project", "valid choice", id="no such project"),
+        pytest.param({"ttl": "0"}, "ttl", "1 to 3650 days", id="no day"),
+        pytest.param({"ttl": "3651"}, "ttl", "1 to 3650 days", id="too many days"),
+        pytest.param({"ttl": "9" * 5000}, "ttl", "whole number", id="thousands of digits"),
+    ],
+)  # fmt: skip
+def test_what_breaks_the_rules_is_said_beside_its_field(
+    client: Client, owner: User, logstore: Logstore, entered: dict[str, str], field: str, said: str
+) -> None:
+    client.force_login(owner)
+    errors = client.post(CREATE, NEW | entered).context["form"].errors
+    assert list(errors) == [field]
+    assert len(errors[field]) == 1
+    assert said in errors[field][0]
+    assert (Project.objects.count(), Logstore.objects.count()) == (1, 1)
+
+
+def test_a_new_project_goes_with_its_logstore(
+    client: Client, account: Account, reader: User, logstore: Logstore
+) -> None:
+    document = {
+        "Version": "1",
+        "Statement": [{"Effect": "Allow", "Action": "log:CreateLogStore", "Resource": "*"}],
+    }
+    reader.policies.create(account=account, name="stores", document=document)
+    client.force_login(reader)
+    response = client.post(CREATE, NEW | {"project": "+", "project_name": "fresh"})
+    assert response.status_code == 403
+    assert "log:CreateProject" in response.content.decode()
+    assert not Project.objects.filter(name="fresh").exists()
+
+
+def test_without_its_token_the_form_changes_nothing(owner: User, logstore: Logstore) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(owner)
+    assert client.post(CREATE, NEW).status_code == 403
+    assert Logstore.objects.count() == 1
+
+
+def test_the_projects_of_others_are_not_offered(client: Client, stranger: User, logstore: Logstore) -> None:
+    client.force_login(stranger)
+    assert "flow-prod" not in client.get(CREATE).content.decode()
+    response = client.post(CREATE, NEW)
+    assert "project_name" in response.context["form"].errors
+    assert Logstore.objects.count() == 1

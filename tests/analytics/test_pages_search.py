@@ -382,3 +382,18 @@ def test_the_number_of_database_queries_is_fixed(
     client.get(BASE, RANGE)
     with django_assert_num_queries(7 + extra):
         client.get(BASE, {**RANGE, **parameters})
+
+
+def test_a_chart_over_time_ends_at_the_last_complete_bucket(page: Page, logs: list[Record]) -> None:
+    query = "* | select __time__ - __time__ % 300 as time, count(1) as n group by time order by time limit 99"
+    with time_machine.travel(NOW, tick=False):
+        response = page(query, range="1h", at=str(NOW))
+        given = page(query)
+    assert "up to 22:00 UTC, the last complete bucket" in response.content.decode()
+    (trace,) = response.context["figure"]["figure"]["data"]
+    complete = [log for log in logs if log[TIME] < NOW - 800]  # 22:00
+    assert trace["x"][-1] == "2023-11-14 21:55:00"
+    assert sum(trace["y"]) == len(complete)
+    assert len(response.context["table"]["rows"]) == len(trace["y"]) + 3
+    assert given.context["chart_ends"] == ""
+    assert len(given.context["figure"]["figure"]["data"][0]["y"]) == len(trace["y"]) + 3

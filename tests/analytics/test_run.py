@@ -17,8 +17,10 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from analytics import run
+from analytics.management.commands.query import EPILOG
 from analytics.run import QueryError, run_query
 from console.models import Account, Region
+from flowlogs.demo.network import PROJECTS, SHOP
 from flowlogs.models import Logstore, Part, Project
 from flowlogs.record import TIME
 from flowlogs.store import workers
@@ -180,9 +182,13 @@ def test_memory_is_bounded(logstore: Logstore, settings: Any, home: Path) -> Non
         )
 
 
-def test_busy_workers_are_told(logstore: Logstore, settings: Any, pools: None, tmp_path: Path) -> None:
+def test_busy_workers_are_told_long_before_the_deadline(
+    logstore: Logstore, settings: Any, pools: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     workers.configure(workers=1)
-    settings.FLOWLOG_QUERY_DEADLINE = 1
+    assert run.PATIENCE < 10
+    monkeypatch.setattr(run, "PATIENCE", 0.1)
+    settings.FLOWLOG_QUERY_DEADLINE = 30
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     job = ("tests.flowlogs.store.jobs:spin", {"started": str(pipe)})
@@ -190,7 +196,9 @@ def test_busy_workers_are_told(logstore: Logstore, settings: Any, pools: None, t
         held = threads.submit(workers.call, *job, deadline=20, kind="query")
         assert pipe.read_text()
         with pytest.raises(run.QueryBusy, match="Too many queued queries"):
+            began = time.monotonic()
             run_query(logstore, "*")
+        assert time.monotonic() - began < 5
         workers.shutdown()
         assert isinstance(held.exception(), workers.WorkerDied)
 
@@ -278,6 +286,11 @@ def test_command_fails_with_its_exit_code(
         query(*arguments)
     assert caught.value.returncode == code
     assert message in str(caught.value)
+
+
+def test_command_shows_examples_that_work_on_the_demo() -> None:
+    names = f"--project {PROJECTS[SHOP.region]} --logstore {SHOP.logs[0].logstore}"
+    assert EPILOG.count(f"  python3 manage.py query {names} ") == 2
 
 
 def test_command_asks_for_the_region_when_names_repeat(logstore: Logstore) -> None:

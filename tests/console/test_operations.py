@@ -1,6 +1,9 @@
 """What monitoring asks."""
 
+import shutil
+from collections import namedtuple
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -55,6 +58,26 @@ def test_a_check_that_fails_is_not_ready_and_keeps_its_reason_to_the_log(
 def test_full_disk_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "LEAST_FREE", 2**62)
     assert not readiness.disk().ok
+
+
+Usage = namedtuple("Usage", "free")
+
+
+@pytest.mark.parametrize("name", ["FLOWLOG_HOME", "FLOWLOG_STORE", "FLOWLOG_SPOOL"])
+def test_the_fullest_folder_decides(
+    home: Path, settings: object, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    full = getattr(settings, name)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(2**20 if path == full else 2**40))
+    assert readiness.disk() == Health(False, f"1 MiB free in {name}")
+    free = {metric.labels: metric.value for metric in readiness._disk_metrics()}
+    assert free[(("folder", name),)] == 2**20
+    assert len(free) == 3
+
+
+def test_a_folder_that_is_not_made_yet_counts_where_it_would_be(home: Path, settings: object) -> None:
+    settings.FLOWLOG_SPOOL = home / "later" / "spool"  # type: ignore[attr-defined]
+    assert readiness.disk().ok
 
 
 def test_metrics_speak_the_text_format(client: Client, db: None) -> None:

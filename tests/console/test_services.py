@@ -23,6 +23,12 @@ def test_ensure_owner_makes_account_owner_and_password_once(db: None) -> None:
     assert Account.objects.get(id="1000000000000007").name == "Mine"
 
 
+def test_an_owner_administers_the_installation_only_when_told_so(db: None) -> None:
+    owner, _ = services.ensure_owner("demo", "1000000000000008", "Demo", is_demo=True)
+    assert owner.is_account_owner
+    assert (owner.is_staff, owner.is_superuser) == (False, False)
+
+
 def test_owner_passes_the_gates(stranger: User) -> None:
     account = stranger.account
     assert account is not None

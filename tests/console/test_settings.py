@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -38,7 +39,7 @@ def test_number_out_of_range_is_refused(monkeypatch: pytest.MonkeyPatch, value: 
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("sqlite:////srv/f.db", {"ENGINE": "django.db.backends.sqlite3", "NAME": "/srv/f.db"}),
+        ("sqlite:////tmp/f.db", {"ENGINE": "django.db.backends.sqlite3", "NAME": "/tmp/f.db"}),
         (
             "postgresql://u%40x:p%2Fw@db:5433/flow?sslmode=require",
             {
@@ -55,15 +56,72 @@ def test_number_out_of_range_is_refused(monkeypatch: pytest.MonkeyPatch, value: 
     ids=["sqlite", "postgresql"],
 )
 def test_database(monkeypatch: pytest.MonkeyPatch, url: str, expected: dict[str, object]) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", ModuleType("psycopg"))
     monkeypatch.setenv("X", url)
     assert environment.database("X", "") == expected
 
 
-@pytest.mark.parametrize("url", ["mysql://x/y", "flow.sqlite3", "sqlite:///"])
-def test_database_that_is_not_known_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("mysql://x/y", "must start with"),
+        ("flow.sqlite3", "must start with"),
+        ("sqlite:///", "names no file"),
+        ("sqlite:////no/such/folder/f.db", "in the folder /no/such/folder, which does not exist"),
+        ("sqlite:////tmp", "names the folder /tmp"),
+        ("postgresql://u:secret@db:port/flow", "the port must be from 0 to 65535"),
+        ("postgresql://u:secret@db:99999/flow", "the port must be from 0 to 65535"),
+        ("postgresql://u:secret@[db/flow", "the host is not well-formed"),
+        ("postgresql://u:secret@db", "names no database"),
+        ("postgresql://u:secret@db/flow", "needs psycopg"),
+    ],
+)
+def test_database_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, url: str, reason: str) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
     monkeypatch.setenv("X", url)
-    with pytest.raises(ImproperlyConfigured):
+    with pytest.raises(ImproperlyConfigured, match=f"^X .*{reason}") as caught:
         environment.database("X", "")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "redis://:p%40ss@db:6379/0", "rediss://db", "redis://[::1]:6379/1"],
+)
+def test_redis(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("X", url)
+    assert environment.redis("X") == url
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("localhost:6379", "must start with redis://"),
+        ("http://db", "must start with redis://"),
+        ("redis://", "names no host"),
+        ("redis://:6379/0", "names no host"),
+        ("redis:///0", "names no host"),
+        ("unix:///run/redis.sock", "redis:// or rediss://"),
+        ("redis://:secret@db:99999/0", "the port must be from 0 to 65535"),
+    ],
+)
+def test_redis_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, url: str, reason: str) -> None:
+    monkeypatch.setenv("X", url)
+    with pytest.raises(ImproperlyConfigured, match=f"^X .*{reason}") as caught:
+        environment.redis("X")
+    assert "secret" not in str(caught.value)
+
+
+def test_origins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X", "https://a.example, http://b:8080,")
+    assert environment.origins("X") == ["https://a.example", "http://b:8080"]
+
+
+@pytest.mark.parametrize("value", ["a.example", "ftp://a", "https://", "https://a,b"])
+def test_origins_without_a_scheme_are_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("X", value)
+    with pytest.raises(ImproperlyConfigured, match=r"^X must hold origins that begin with http://"):
+        environment.origins("X")
 
 
 def test_secret_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
@@ -92,6 +150,27 @@ def test_deployment_check_is_clean(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_one_clear_line(tmp_path: Path) -> None:
     done = manage("check", home=tmp_path, FLOWLOG_SECURE="perhaps")
     assert (done.returncode, done.stderr) == (1, "error: FLOWLOG_SECURE must be 1 or 0, not 'perhaps'\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://db:port/flow"),
+        ("DATABASE_URL", "sqlite:////no/such/folder/f.db"),
+        ("REDIS_URL", "localhost"),
+        ("FLOWLOG_TRUSTED_ORIGINS", "flowlog.example.org"),
+    ],
+)
+def test_an_address_that_cannot_be_is_one_clear_line(tmp_path: Path, name: str, value: str) -> None:
+    done = manage("check", home=tmp_path, **{name: value})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {name} ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_home_with_odd_characters_holds_the_database(tmp_path: Path) -> None:
+    done = manage("check", home=tmp_path / "a#b?c%20")
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_misspelt_setting_is_warned_of(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from django.urls import path
 from console import hooks, reference, urls
 from console.context import Shell
 from console.hooks import NavItem
-from console.models import Policy, Region, User
+from console.models import Account, Policy, Region, User
 
 
 def broken(request: HttpRequest) -> HttpResponse:
@@ -61,6 +61,18 @@ def test_admin_alone_may_have_style_elements(admin_client: Client) -> None:
     policy = admin_client.get("/admin/")["Content-Security-Policy"]
     assert "style-src-elem 'self' 'unsafe-inline'" in policy
     assert "script-src 'self';" in policy + ";"
+
+
+def test_admin_names_its_icon(admin_client: Client) -> None:
+    assert "console/favicon" in admin_client.get("/admin/").content.decode().partition("</head>")[0]
+
+
+def test_only_the_demo_account_is_called_so(client: Client, owner: User, account: Account) -> None:
+    client.force_login(owner)
+    assert "Demo account" not in client.get("/password/").content.decode()
+    account.is_demo = True
+    account.save()
+    assert "Demo account" in client.get("/password/").content.decode()
 
 
 def test_admin_is_for_administrators(client: Client, owner: User) -> None:

@@ -217,3 +217,22 @@ def test_options_that_cannot_work_are_one_clear_line(
     installation: Installation, arguments: tuple[str, ...], reason: str
 ) -> None:
     assert reason in refusal(installation.up(*arguments))
+
+
+@pytest.mark.parametrize("name", ["FLOWLOG_STORE", "FLOWLOG_SPOOL"])
+def test_a_folder_that_cannot_be_written_is_named(
+    installation: Installation, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "below"
+    installation.environ[name] = str(folder)
+    assert f"cannot write to {name} {folder}: " in refusal(installation.up())
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "no-such-host.invalid", "a..b"])
+def test_a_collector_host_that_cannot_be_bound_is_named(installation: Installation, host: str) -> None:
+    installation.environ["FLOWLOG_COLLECTOR_HOST"] = host
+    error = refusal(installation.up())
+    assert f"cannot receive on {host}, " in error
+    assert "Correct FLOWLOG_COLLECTOR_HOST." in error
+    assert "--collector-port" not in error

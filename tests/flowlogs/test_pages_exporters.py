@@ -160,3 +160,14 @@ def test_an_exporter_that_holds_flows_back_gets_the_setting_to_change(
 )
 def test_a_clock_that_is_off_is_told(offset: int, said: bool) -> None:
     assert (hints.clock(offset) is not None) == said
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"), [(1, "1 datagram, 1 flow"), (1043, "1,043 datagrams, 1,043 flows"), (0, "0 datagrams")]
+)
+def test_losses_are_counted_in_words_that_fit(as_owner: Client, vpc: Vpc, lost: int, said: str) -> None:
+    make_exporter()
+    Stream.objects.update(lost_datagrams=lost, lost_flows=lost, attributed_flows=4, unattributed_flows=1)
+    response = as_owner.get(LIST)
+    assertContains(response, f"<dd>{said}")
+    assertContains(response, "1 flow</a>")

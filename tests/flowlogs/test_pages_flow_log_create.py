@@ -108,6 +108,17 @@ def test_messages_stand_beside_their_fields(
     assert not FlowLog.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "interval", ["1" * 5000, "٥", "", "-1"], ids=["5000 digits", "Arabic", "empty", "minus"]
+)
+def test_an_interval_that_is_none_of_the_three_is_the_default(
+    page: Client, vpc: Vpc, logstore: Logstore, interval: str
+) -> None:
+    response = page.post(CREATE, FORM | {"interval": interval, "name": "1"})
+    assert response.status_code == 200
+    assert response.context["form"].values()["interval"] == 10
+
+
 def test_everything_that_is_wrong_is_said_at_once(page: Client, vpc: Vpc, logstore: Logstore) -> None:
     wrong = {"name": "1", "resource_id": "", "description": "x", "project_name": "", "interval": "7"}
     response = page.post(CREATE, FORM | wrong)

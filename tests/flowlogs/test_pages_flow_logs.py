@@ -228,6 +228,38 @@ def test_the_wrong_state_is_an_error(page: Client, make_flow_log: MakeFlowLog) -
     assert "banner-error" in text(page.get(LIST))
 
 
+def test_start_says_at_once_what_is_missing(
+    page: Client, make_flow_log: MakeFlowLog, account: Account
+) -> None:
+    flow_log = make_flow_log(name="web")
+    services.delete_logstore(Logstore.objects.get(), None)
+    assert said(page.post(f"{LIST}{flow_log.pk}/start/")) == [
+        "web is in state Not Started. Logstore flows does not exist. "
+        "Create a Logstore with the same name, then start the flow log."
+    ]
+    account.roles.all().delete()
+    assert said(page.post(f"{LIST}{flow_log.pk}/start/"))[-1].endswith("Pass the authorization steps first.")
+
+
+def test_the_pager_sets_thousands_apart(page: Client, many_flow_logs: Callable[[int], None]) -> None:
+    many_flow_logs(1)
+    assert "<span>1 item</span>" in text(page.get(LIST))
+    many_flow_logs(1042)
+    assert "<span>1,043 items</span>" in text(page.get(LIST))
+
+
+@pytest.mark.parametrize("status", ["Activating", "Deactivating", "Modifying", "Deleting"])
+def test_what_is_changing_is_neither_started_nor_stopped(
+    page: Client, make_flow_log: MakeFlowLog, status: str
+) -> None:
+    flow_log = make_flow_log()
+    FlowLog.objects.update(status=status)
+    for url in (LIST, f"{LIST}{flow_log.pk}/"):
+        (toggle,) = re.findall(f'<button[^>]* id="toggle-{flow_log.pk}"[^>]*>', text(page.get(url)))
+        assert "disabled" in toggle
+        assert "hx-post" not in toggle
+
+
 def test_it_does_not_lead_to_another_site(page: Client, make_flow_log: MakeFlowLog) -> None:
     flow_log = make_flow_log()
     response = page.post(f"{LIST}{flow_log.pk}/stop/", {"next": "https://example.com/"})

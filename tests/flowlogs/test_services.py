@@ -115,6 +115,30 @@ def test_actions_out_of_state_get_the_documented_error(
     assert (flow_log.status, flow_log.interval) == (status, 10)
 
 
+@pytest.mark.parametrize(
+    ("missing", "code", "said"),
+    [
+        ("project", "StartWithoutProject", "Create a project and a Logstore with the same names"),
+        ("logstore", "StartWithoutLogstore", "Create a Logstore with the same name"),
+        ("role", "GateAuthorize", "not authorized"),
+    ],
+)
+def test_what_could_not_deliver_does_not_start(
+    make_flow_log: MakeFlowLog, owner: User, account: Account, missing: str, code: str, said: str
+) -> None:
+    flow_log = make_flow_log()
+    FlowLog.objects.update(status=Status.INACTIVE, delivery_status="FAILED", delivery_error="UnknownError")
+    {"project": Project.objects.all(), "logstore": Logstore.objects.all(), "role": account.roles.all()}[
+        missing
+    ].delete()
+    with pytest.raises(RuleError) as error:
+        services.start(flow_log, owner)
+    assert codes(error) == [code]
+    assert said in str(error.value)
+    flow_log.refresh_from_db()
+    assert (flow_log.status, flow_log.delivery_error) == (Status.INACTIVE, "UnknownError")
+
+
 def test_of_two_who_stop_at_once_one_is_refused(make_flow_log: MakeFlowLog, owner: User) -> None:
     make_flow_log()
     first, second = FlowLog.objects.get(), FlowLog.objects.get()

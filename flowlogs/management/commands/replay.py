@@ -53,7 +53,8 @@ class Command(BaseCommand):
     help = (
         "Send the datagrams to one UDP port of a capture (pcap or pcapng) to a collector again, unchanged, at the "
         "pace of the capture. Each exporter in it keeps a source port of its own, so that their templates and sequence "
-        "numbers stay apart. Example: python3 manage.py replay exporters.pcap --port 2055 --to 127.0.0.1:4739 --speed 10. "
+        "numbers stay apart. "
+        "Example: python3 manage.py replay exporters.pcap --port 2055 --to 127.0.0.1:4739 --speed 10. "
         "Exit code 0: all sent; 1: no capture, damaged, nothing to send or sending failed; 2: wrong usage."
     )
     requires_system_checks: list[str] = []

@@ -158,6 +158,19 @@ def test_pool_is_bounded_and_says_when_it_is_busy(pipe: Path) -> None:
             held.result()
 
 
+def test_patience_is_for_a_free_worker_and_the_deadline_for_the_function(pipe: Path) -> None:
+    workers.configure(workers=1)
+    assert workers.call(f"{JOBS}:echo", {"value": 1}, deadline=20, patience=0) == 1
+    with ThreadPoolExecutor(1) as threads:
+        held = threads.submit(run, "spin", started=str(pipe))
+        assert pipe.read_text()
+        with pytest.raises(workers.WorkersBusy, match=r"for 0\.1 s"):
+            workers.call(f"{JOBS}:echo", {"value": 1}, deadline=20, patience=0.1)
+        workers.shutdown()
+        with pytest.raises(workers.WorkerDied):
+            held.result()
+
+
 def test_many_threads_share_the_pool() -> None:
     with ThreadPoolExecutor(8) as threads:
         values = list(threads.map(lambda number: run("echo", value=number), range(100)))

@@ -1,0 +1,68 @@
+"""What the log says of requests that are refused."""
+
+import io
+import logging
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, override_settings
+from django.urls import path
+
+from console.access import ActionDenied
+from console.logs import OneLineRefusals
+
+
+def _raising(error: Exception) -> Callable[[HttpRequest], HttpResponse]:
+    def view(request: HttpRequest) -> HttpResponse:
+        raise error
+
+    return view
+
+
+urlpatterns = [
+    path("denied/", _raising(PermissionDenied("no"))),
+    path("action/", _raising(ActionDenied("vpc:CreateFlowLog"))),
+    path("bad/", _raising(BadRequest("odd"))),
+    path("broken/", _raising(RuntimeError("a fault of ours"))),
+]
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What a handler with the filter writes."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(OneLineRefusals())
+    logging.getLogger().addHandler(handler)
+    yield stream
+    logging.getLogger().removeHandler(handler)
+
+
+def test_the_log_has_the_filter() -> None:
+    filters = [found for handler in logging.getLogger().handlers for found in handler.filters]
+    assert any(isinstance(found, OneLineRefusals) for found in filters)
+
+
+@override_settings(ROOT_URLCONF=__name__)
+@pytest.mark.parametrize("page", ["denied", "action", "bad"])
+def test_a_refusal_is_one_line(client: Client, written: io.StringIO, page: str) -> None:
+    client.raise_request_exception = False
+    client.get(f"/{page}/")
+    assert written.getvalue().count("\n") == 1
+    assert f"/{page}/" in written.getvalue()
+
+
+@override_settings(ROOT_URLCONF=__name__)
+def test_a_foreign_host_is_one_line(client: Client, written: io.StringIO) -> None:
+    client.get("/denied/", headers={"host": "evil.example"})
+    assert "evil.example" in written.getvalue()
+    assert "Traceback" not in written.getvalue()
+
+
+@override_settings(ROOT_URLCONF=__name__)
+def test_a_fault_keeps_its_traceback(client: Client, written: io.StringIO) -> None:
+    client.raise_request_exception = False
+    client.get("/broken/")
+    assert "Traceback" in written.getvalue()
