@@ -69,10 +69,12 @@ class Book:
         for key, stream in self._streams.items():
             stream.waiting = decoding.waiting.get(key, 0)
         rows = list({id(stream): stream for stream in self._streams.values()}.values())
+        known = [stream for stream in rows if stream.pk is not None]
         Stream.objects.bulk_create(stream for stream in rows if stream.pk is None)
-        Stream.objects.bulk_update(
-            (stream for stream in rows if stream.pk is not None), ADDED, batch_size=100
-        )
+        for stream in known:
+            stream.pk = None
+        # many times faster than bulk_update; every row is there, and locked
+        Stream.objects.bulk_create(known, update_conflicts=True, unique_fields=STREAM, update_fields=ADDED)
         heard = {stream.exporter_id for stream in rows}
         Exporter.objects.filter(pk__in=heard).update(last_seen=self.now)
         Exporter.objects.filter(pk__in=heard, first_seen__isnull=True).update(first_seen=self.now)

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -162,38 +161,55 @@ def _merged(spans: set[tuple[int, int | None]]) -> list[tuple[int, int | None]]:
 def close_due(through: int) -> int:
     """Make the closings that are due when everything received before ``through`` (Unix s) is decoded."""
     plan = schedule()
+    # two queries, since one for both would search the windows of all times
+    candidates = [*_open_windows(through, plan)[:CLOSED_AT_ONCE], *_late_windows()[:CLOSED_AT_ONCE]]
+    candidates.sort(key=lambda window: -window.start)
     made = 0
-    for window in _candidates(through, plan)[:CLOSED_AT_ONCE]:
+    for window in candidates[:CLOSED_AT_ONCE]:
         kind = _due(window, through, plan)
         if kind is not None and _close(window, kind):
             made += 1
     return made
 
 
-def _candidates(through: int, plan: Schedule) -> QuerySet[Any]:
-    """Return the windows that are due for any closing and have none under way, newest first."""
-    closings = Closing.objects.filter(window=OuterRef("pk"))
-    under_way = closings.exclude(state__in=(Closing.State.DELIVERED, Closing.State.QUARANTINED))
-    recent = closings.filter(created_at__gt=timezone.now() - SUPPLEMENTS_APART)
+def _open_windows(through: int, plan: Schedule) -> QuerySet[Window]:
+    """Return the windows that are due for a closing before or at their late limit, newest first."""
+    end = F("start") + MINUTE * F("interval")
     waiting = SampleSlice.objects.filter(window=OuterRef("pk"), closing__isnull=True)
     first = Q(closings_made=0, closes_at__lte=through)
-    supplement = Q(closings_made__gt=0, closes_at__lte=through, has_samples=True, is_recent=False)
+    supplement = Q(closes_at__lte=through) & Exists(waiting) & ~Exists(_recent_closings())
     final = Q(final_at__lte=through)
-    # by key, so that the windows of all times are not searched for it
-    unclosed = SampleSlice.objects.filter(closing__isnull=True).values("window")
-    late = Q(is_final=True, is_recent=False, pk__in=unclosed)
     return (
-        Window.objects.filter(start__lt=through)
-        .annotate(
-            closes_at=F("start") + MINUTE * F("interval") + plan.lateness,
-            final_at=F("start") + MINUTE * F("interval") + max(plan.lateness, plan.late_limit),
-            has_samples=Exists(waiting),
-            is_under_way=Exists(under_way),
-            is_recent=Exists(recent),
+        Window.objects.alias(
+            closes_at=end + plan.lateness, final_at=end + max(plan.lateness, plan.late_limit)
         )
-        .filter(Q(is_final=False) & (first | supplement | final) | late, is_under_way=False)
+        # a list of one: the database finds no index for NOT is_final
+        .filter(
+            first | supplement | final,
+            ~Exists(_running_closings()),
+            is_final__in=(False,),
+            start__lt=through,
+        )
         .order_by("-start")
     )
+
+
+def _late_windows() -> QuerySet[Window]:
+    """Return the windows that are final and have samples that no closing took, newest first."""
+    unclosed = SampleSlice.objects.filter(closing__isnull=True).values("window")
+    return Window.objects.filter(
+        ~Exists(_running_closings()), ~Exists(_recent_closings()), is_final=True, pk__in=unclosed
+    ).order_by("-start")
+
+
+def _running_closings() -> QuerySet[Closing]:
+    done = (Closing.State.DELIVERED, Closing.State.QUARANTINED)
+    return Closing.objects.filter(window=OuterRef("pk")).exclude(state__in=done)
+
+
+def _recent_closings() -> QuerySet[Closing]:
+    """Each supplement makes a part: they are kept apart."""
+    return Closing.objects.filter(window=OuterRef("pk"), created_at__gt=timezone.now() - SUPPLEMENTS_APART)
 
 
 def _due(window: Window, through: int, plan: Schedule) -> Closing.Kind | None:

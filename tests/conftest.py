@@ -14,7 +14,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from console import services
+from console import reference, services
 from console.models import DELIVERY_POLICY, DELIVERY_ROLE, Account, Policy, Region, Role, User
 from console.reference import LOG_READ_ONLY, VPC_READ_ONLY
 from tests.browsing import CHROMIUM_OPTIONS, Visitor
@@ -38,6 +38,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("long"):
                 item.add_marker(pytest.mark.skip(reason="long; run with --long"))
+
+
+@pytest.fixture(autouse=True)
+def reference_data(request: pytest.FixtureRequest) -> None:
+    """Let every test that has a database find regions and system policies, whatever an earlier test flushed."""
+    if {"db", "transactional_db", "live_server"} & set(
+        request.fixturenames
+    ) or request.node.get_closest_marker("django_db"):
+        request.getfixturevalue("_django_db_helper")
+        if not Region.objects.exists():
+            reference.ensure()
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def test_the_cost_of_a_sweep_does_not_grow_with_windows(lab, vpcs, django_assert
     )
     lab.move(START + 30)
     lab.sweep()
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(12):
         lab.sweep()
 
 

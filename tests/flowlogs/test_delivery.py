@@ -202,6 +202,18 @@ def test_silence_is_told_at_the_late_limit_and_not_before(lab):
     lab.assert_balanced()
 
 
+def test_silence_is_told_in_windows_of_the_interface_s_own_interval(lab):
+    lab.flow_log()
+    lab.flow_log("quick", interval=5, resource_type="NetworkInterface", resource_id="eni-c")
+    lab.finish()
+    assert [mark for mark in marks(lab) if mark[0] != "eni-c"] == [
+        ("eni-a", "NODATA", 0, 600), ("eni-b", "NODATA", 0, 600),
+    ]  # fmt: skip
+    both = [("eni-c", "NODATA", 0, 300), ("eni-c", "NODATA", 300, 600)]
+    assert [mark for mark in marks(lab) if mark[0] == "eni-c"] == both
+    assert marks(lab, "quick") == both
+
+
 def test_late_traffic_within_the_limit_is_no_silence(lab):
     lab.flow_log()
     lab.work_until(END + LATENESS + 100, step=60)

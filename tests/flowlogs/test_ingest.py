@@ -64,6 +64,22 @@ def test_the_mark_of_a_spool_on_another_host_is_left_alone(lab):
     assert Collector.objects.get().decoded_through == before
 
 
+def test_a_backlog_is_decoded_in_steps_and_the_mark_follows(lab, monkeypatch):
+    """Windows close by the mark: it must not run ahead of what is decoded."""
+    monkeypatch.setattr(ingest, "BATCH_BYTES", 1)
+    lab.flow_log()
+    for second in (10, 20, 30):
+        lab.move(START + second)
+        lab.send(flow(at=START + second - 1))
+        lab.tell("c1")
+    lab.move(START + 40)
+    reception.collectors()
+    marks = []
+    while ingest.ingest("c1"):
+        marks.append(Collector.objects.get().decoded_through // 1000 - START)
+    assert marks == [10, 20, 40]
+
+
 def test_templates_are_remembered_from_one_step_to_the_next(lab):
     lab.flow_log()
     for at in (START + 10, START + 20):
