@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -30,6 +31,13 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --long."""
     parser.addoption("--long", action="store_true", help="also run the tests that take long")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let generated cases be the same in every ordinary run; the long run looks for new ones."""
+    hypothesis.settings.register_profile("ordinary", derandomize=True)
+    hypothesis.settings.register_profile("searching", derandomize=False)
+    hypothesis.settings.load_profile("searching" if config.getoption("--long") else "ordinary")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

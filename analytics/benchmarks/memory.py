@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,7 +11,8 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
@@ -45,28 +47,52 @@ def pss_of_tree(roots: Iterable[int]) -> int:
 
 def run(folder: Path) -> Iterator[Measure]:
     """Measure a running, idle installation of its own: web, worker, beat and collector."""
-    port = _free_port(socket.SOCK_STREAM)
-    environment = os.environ | {"FLOWLOG_HOME": str(folder / "home"), "FLOWLOG_SYSTEM_PYTHON": "1"}
-    command = [sys.executable, str(settings.ROOT / "manage.py"), "up", "--no-demo", "--port", str(port)]
-    command += ["--collector-port", str(_free_port(socket.SOCK_DGRAM))]
-    log = (folder / "up.log").open("wb")
-    process = subprocess.Popen(
-        command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=settings.ROOT
-    )
-    try:
-        _await(f"http://127.0.0.1:{port}/healthz", process)
+    with installation(folder) as running:
         time.sleep(SETTLE)
         yield Measure(
             "idle process tree, PSS",
-            pss_of_tree([process.pid]) / MEGABYTE,
+            pss_of_tree([running.process]) / MEGABYTE,
             "MB",
             target=MOST_IDLE_MB,
             smaller_is_better=True,
         )
+
+
+@dataclass(frozen=True)
+class Running:
+    """An installation that runs for a measurement."""
+
+    address: str
+    password: str
+    process: int
+
+
+@contextmanager
+def installation(folder: Path) -> Iterator[Running]:
+    """Run `up` without the demo in a home of its own; it ends with the block."""
+    address = f"http://127.0.0.1:{_free_port(socket.SOCK_STREAM)}"
+    environment = os.environ | {"FLOWLOG_HOME": str(folder / "home"), "FLOWLOG_SYSTEM_PYTHON": "1"}
+    command = [
+        sys.executable,
+        str(settings.ROOT / "manage.py"),
+        "up",
+        "--no-demo",
+        "--port",
+        address.rpartition(":")[2],
+    ]
+    command += ["--collector-port", str(_free_port(socket.SOCK_DGRAM))]
+    log = folder / "up.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=settings.ROOT
+        )
+    try:
+        _await(f"{address}/healthz", process)
+        password = re.search(r"the password (\S+)", log.read_text())
+        yield Running(address, password[1] if password else "", process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
-        log.close()
 
 
 def _free_port(kind: socket.SocketKind) -> int:

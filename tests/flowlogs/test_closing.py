@@ -166,6 +166,24 @@ def test_samples_beyond_the_limit_make_a_late_closing(lab):
     assert [found for found in closings() if found[0] == 0][-1] == (0, 2, "late")
 
 
+def test_late_closings_are_a_minute_apart_and_one_at_a_time(lab):
+    lab.flow_log()
+    lab.work_until(END + LATE_LIMIT + 70, step=60)
+    for second in range(END + LATE_LIMIT + 80, END + LATE_LIMIT + 280, 10):
+        lab.move(second)
+        lab.send(flow(at=START + 300, srcport=second % 60_000))
+        lab.work()
+    late = [found for found in closings() if found[2] == "late"]
+    assert 3 <= len(late) <= 4
+    lab.move(lab.now + 100)
+    lab.send(flow(at=START + 300))
+    lab.sweep()
+    lab.move(lab.now + 100)
+    lab.send(flow(at=START + 300))
+    lab.sweep()
+    assert len([found for found in closings() if found[2] == "late"]) == len(late) + 1
+
+
 def test_no_second_closing_while_one_is_under_way(lab):
     lab.flow_log()
     lab.move(END + LATENESS)

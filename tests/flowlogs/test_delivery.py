@@ -512,6 +512,17 @@ def test_a_sample_file_that_is_damaged_is_the_data_s_fault(lab):
     assert lab.rows() == []
 
 
+def test_a_closing_under_way_is_left_to_its_worker(lab):
+    pk = first_closing(lab)
+    Closing.objects.filter(pk=pk).update(
+        state=Closing.State.DELIVERING, lease=timezone.now() + timedelta(seconds=1), attempt=1
+    )
+    assert not delivery.deliver(pk)
+    lab.move(lab.now + 2)
+    assert delivery.deliver(pk)
+    assert Closing.objects.get(pk=pk).attempt == 2
+
+
 def test_a_worker_that_was_replaced_commits_nothing(lab, monkeypatch):
     pk = first_closing(lab)
     real = delivery.workers.call

@@ -114,8 +114,12 @@ def test_what_open_says_is_what_delivery_will_take(lab):
     lab.move(START + 205)
     services.stop(first, None)
     first = lab.settle(first)
+    for second_of in (204, 205, 206):
+        lab.move(START + max(second_of + 1, 205))
+        lab.send(flow(at=START + second_of))
     lab.decode()
     before = [line_of(lab, each).open for each in (first, second)]
+    assert [amount.flows for amount in before] == [2 + 6 + 1, 5 + 3]
     lab.finish()
     lines = [line_of(lab, each) for each in (first, second)]
     assert [line.delivered + line.filtered for line in lines] == before

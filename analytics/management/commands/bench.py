@@ -12,12 +12,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from analytics.benchmarks import aggregate, decode, memory
+from analytics.benchmarks import aggregate, decode, memory, pages, query
 from analytics.benchmarks.measure import Measure
 
 AREAS: dict[str, Callable[[Path], Iterator[Measure]]] = {
     "decode": decode.run,
     "aggregate": aggregate.run,
+    "query": query.run_queries,
+    "dashboards": query.run_dashboards,
+    "pages": pages.run,
     "memory": memory.run,
 }
 
