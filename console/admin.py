@@ -10,7 +10,7 @@ from django.db.models import Count, QuerySet
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
 
-from console.models import Account, Heartbeat, Policy, Region, Role, User
+from console.models import Account, Change, Heartbeat, Policy, Region, Role, User
 
 # Permissions are RAM policies here; Django's groups would be a second way that nothing asks.
 admin.site.unregister(Group)
@@ -126,4 +126,28 @@ class HeartbeatAdmin(admin.ModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Heartbeat | None = None) -> bool:
         """Nobody changes a heartbeat by hand."""
+        return False
+
+
+@admin.register(Change)
+class ChangeAdmin(admin.ModelAdmin):
+    """The audit of changes: who, what and when. Nobody edits it."""
+
+    list_display = ("at", "user_name", "action", "resource_type", "resource_id", "account", "region")
+    list_filter = ("action", "resource_type", ("region", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("account", "region")
+    search_fields = ("resource_id", "user_name", "action", "account__id")
+    date_hierarchy = "at"
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Leave adding to what changes things."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Change | None = None) -> bool:
+        """Leave history as it was."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Change | None = None) -> bool:
+        """Leave history as it was."""
         return False

@@ -44,6 +44,18 @@ class Account(models.Model):
         default=True,
         help_text="ECS instances of the documented old families keep flow logs out of their VPC.",
     )
+    storage_price = models.DecimalField(
+        max_digits=12,
+        decimal_places=6,
+        default=0,
+        help_text="USD for a GB stored in Log Service for a month.",
+    )
+    index_price = models.DecimalField(
+        max_digits=12, decimal_places=6, default=0, help_text="USD for a GB indexed by Log Service."
+    )
+    transformation_price = models.DecimalField(
+        max_digits=12, decimal_places=6, default=0, help_text="USD for a GB transformed by Log Service."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -138,6 +150,32 @@ class Role(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Change(models.Model):
+    """Something a person or the system changed: who, what and when. Written in the transaction of the change."""
+
+    account = models.ForeignKey(
+        Account, on_delete=models.CASCADE, null=True, blank=True, related_name="changes"
+    )
+    region = models.ForeignKey(Region, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    user_name = models.CharField(max_length=150, blank=True, help_text="Empty: the system itself.")
+    action = models.CharField(max_length=64, help_text="Such as vpc:CreateFlowLog.")
+    resource_type = models.CharField(max_length=32)
+    resource_id = models.CharField(max_length=128)
+    values = models.JSONField(default=dict, blank=True, help_text="Field: [before, after].")
+
+    class Meta:
+        ordering = ("-id",)
+        indexes: ClassVar = [
+            models.Index(fields=["resource_id", "-id"]),
+            models.Index(fields=["account", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.resource_id}"
 
 
 class Heartbeat(models.Model):

@@ -30,6 +30,7 @@ from .network import (
     VpcCidrBlock,
     VSwitch,
 )
+from .usage import Usage
 
 __all__ = [
     "Closing",
@@ -58,6 +59,7 @@ __all__ = [
     "SecurityGroupRule",
     "Stream",
     "Unattributed",
+    "Usage",
     "VSwitch",
     "Vpc",
     "VpcCidrBlock",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from .kept import Kept
 from .network import NetworkInterface, Vpc
 
 
-class FlowLog(models.Model):
+class FlowLog(Kept):
     """A flow log: whose traffic, which of it, how often, and into which Logstore.
 
     The Project and Logstore are kept by name, as the product does: one that is deleted and created again
@@ -67,10 +68,11 @@ class FlowLog(models.Model):
     delivery_error = models.CharField(
         max_length=32, blank=True, help_text="Code of the reason, from flowlogs.rules"
     )
+    tags = models.JSONField(default=dict, blank=True, help_text="Key to value, at most 20")
     is_demo = models.BooleanField("demo data", default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    class Meta:
+    class Meta(Kept.Meta):
         ordering = ["-created_at", "id"]
         indexes = [
             models.Index(fields=["account", "region", "-created_at"]),

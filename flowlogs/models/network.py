@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from .kept import LIVE, Kept
+
 PROTOCOLS = [
     ("all", "All"),
     ("tcp", "TCP"),
@@ -18,7 +20,7 @@ POLICIES = [("accept", "Allow"), ("drop", "Deny")]
 PORT_RANGE = Q(port_from__gte=0, port_to__lte=65535, port_from__lte=models.F("port_to"))
 
 
-class Vpc(models.Model):
+class Vpc(Kept):
     """A virtual private cloud of one account in one region: the scope of addresses and of intervals."""
 
     id = models.CharField("VPC ID", primary_key=True, max_length=64)
@@ -29,7 +31,7 @@ class Vpc(models.Model):
     is_demo = models.BooleanField("demo data", default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    class Meta:
+    class Meta(Kept.Meta):
         verbose_name = "VPC"
         verbose_name_plural = "VPCs"
         ordering = ["name", "id"]
@@ -99,7 +101,7 @@ class NetworkAclRule(models.Model):
         return f"{self.direction} {self.order}: {self.policy} {self.protocol} {self.cidr}"
 
 
-class VSwitch(models.Model):
+class VSwitch(Kept):
     """A subnet of a VPC in one zone."""
 
     id = models.CharField("vSwitch ID", primary_key=True, max_length=64)
@@ -112,17 +114,19 @@ class VSwitch(models.Model):
         NetworkAcl, models.SET_NULL, null=True, blank=True, related_name="vswitches"
     )
 
-    class Meta:
+    class Meta(Kept.Meta):
         verbose_name = "vSwitch"
         verbose_name_plural = "vSwitches"
         ordering = ["name", "id"]
-        constraints = [models.UniqueConstraint(fields=["vpc", "cidr_block"], name="vswitch_cidr_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["vpc", "cidr_block"], condition=LIVE, name="vswitch_cidr_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.name or 'vSwitch'} ({self.id})"
 
 
-class Instance(models.Model):
+class Instance(Kept):
     """An ECS instance; its family decides whether flow logs work in its VPC."""
 
     id = models.CharField("instance ID", primary_key=True, max_length=64)
@@ -130,7 +134,7 @@ class Instance(models.Model):
     name = models.CharField(max_length=128, blank=True)
     instance_type = models.CharField("instance type", max_length=64, help_text="Such as ecs.g7.large")
 
-    class Meta:
+    class Meta(Kept.Meta):
         verbose_name = "ECS instance"
         ordering = ["name", "id"]
 
@@ -193,7 +197,7 @@ class SecurityGroupRule(models.Model):
         return f"{self.direction} {self.priority}: {self.policy} {self.protocol} {self.cidr or self.peer_group_id}"
 
 
-class NetworkInterface(models.Model):
+class NetworkInterface(Kept):
     """An elastic network interface (ENI): where flows are captured."""
 
     id = models.CharField("ENI ID", primary_key=True, max_length=64)
@@ -207,7 +211,7 @@ class NetworkInterface(models.Model):
     security_groups = models.ManyToManyField(SecurityGroup, blank=True, related_name="network_interfaces")
     created_at = models.DateTimeField(auto_now_add=True)
 
-    class Meta:
+    class Meta(Kept.Meta):
         verbose_name = "elastic network interface"
         ordering = ["name", "id"]
 

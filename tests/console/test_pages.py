@@ -92,11 +92,8 @@ def test_theme_changes_at_once_and_stays(visit: Visit, owner: User) -> None:
     visitor.go("/password/")
     visitor.page.locator("summary[aria-label=Theme]").click()
     visitor.page.get_by_role("button", name="Dark").click()
-    assert visitor.page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
-    assert (
-        visitor.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
-        == "rgb(26, 26, 26)"
-    )
+    expect(visitor.page.locator("body")).to_have_css("color-scheme", "dark")
+    expect(visitor.page.locator("html")).to_have_css("background-color", "rgb(26, 26, 26)")
     visitor.page.reload()
     expect(visitor.page.locator("html[data-theme=dark]")).to_have_count(1)
 

@@ -40,6 +40,7 @@ from flowlogs.models import (
     SecurityGroupRule,
     Stream,
     Unattributed,
+    Usage,
     Vpc,
     VSwitch,
     Window,
@@ -91,6 +92,7 @@ def one_of_each(make_flow_log: MakeFlowLog, account: Account, region: Region, lo
     Delivery.objects.create(flow_log=flow_log, closing=closing)
     file = SampleFile.objects.create(collector=collector, path="samples/1.parquet", rows=1, size=1)
     SampleSlice.objects.create(file=file, window=window, flows=1, packets=1, bytes=1)
+    Usage.objects.create(flow_log=flow_log, span=3600, start=0)
     Part.objects.create(
         logstore=logstore, path="parts/1.parquet", hour=0, rows=1, size=1, min_time=0, max_time=1
     )
