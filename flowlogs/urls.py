@@ -2,19 +2,19 @@
 
 from django.urls import path
 
-from flowlogs.views import exporters, flow_log_detail, flow_logs, ledger
+from flowlogs.views import exporters, flow_log_acts, flow_log_create, flow_log_detail, flow_logs, ledger
 
 app_name = "flowlogs"
 
 urlpatterns = [
     path("flow-logs/", flow_logs.flow_log_list, name="flow-log-list"),
-    path("flow-logs/create/", flow_logs.flow_log_create, name="flow-log-create"),
+    path("flow-logs/create/", flow_log_create.flow_log_create, name="flow-log-create"),
     path("flow-logs/<str:flow_log_id>/", flow_log_detail.flow_log_detail, name="flow-log-detail"),
     path("flow-logs/<str:flow_log_id>/ledger/", flow_log_detail.flow_log_ledger, name="flow-log-ledger"),
-    path("flow-logs/<str:flow_log_id>/edit/", flow_logs.flow_log_edit, name="flow-log-edit"),
-    path("flow-logs/<str:flow_log_id>/delete/", flow_logs.flow_log_delete, name="flow-log-delete"),
-    path("flow-logs/<str:flow_log_id>/start/", flow_logs.flow_log_start, name="flow-log-start"),
-    path("flow-logs/<str:flow_log_id>/stop/", flow_logs.flow_log_stop, name="flow-log-stop"),
+    path("flow-logs/<str:flow_log_id>/edit/", flow_log_acts.flow_log_edit, name="flow-log-edit"),
+    path("flow-logs/<str:flow_log_id>/delete/", flow_log_acts.flow_log_delete, name="flow-log-delete"),
+    path("flow-logs/<str:flow_log_id>/start/", flow_log_acts.flow_log_start, name="flow-log-start"),
+    path("flow-logs/<str:flow_log_id>/stop/", flow_log_acts.flow_log_stop, name="flow-log-stop"),
     path("exporters/", exporters.exporter_list, name="exporter-list"),
     path("exporters/<str:exporter_id>/", exporters.exporter_detail, name="exporter-detail"),
     path("exporters/<str:exporter_id>/bind/", exporters.exporter_bind, name="exporter-bind"),

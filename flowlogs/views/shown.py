@@ -27,6 +27,9 @@ ACTIONS = {
     "edit": "vpc:ModifyFlowLogAttribute",
     "delete": "vpc:DeleteFlowLog",
 }
+CREATE = "vpc:CreateFlowLog"
+DESCRIBE = "vpc:DescribeFlowLogs"
+LIST = "flowlogs:flow-log-list"
 NOW_CHANGING = _("The flow log is changing. Wait a moment.")
 
 

@@ -1,89 +1,25 @@
-"""Forms of the flow log pages: strings into the values that the services take.
-
-What may be entered is up to ``flowlogs.rules``: the services ask it, and ``add_violations`` puts what they say
-beside the fields, which bear the names of the parameters.
-"""
+"""The form of a new flow log."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.utils.functional import cached_property
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.models import Account, Region
+from flowlogs import resources, rules, services
+from flowlogs.models import FlowLog, Logstore, Project
+from flowlogs.rules import Violation
 
-from . import resources, rules, services
-from .models import FlowLog, Logstore, Project
-from .rules import Violation
+from .shared import INTERVALS, MINUTES, REFRESHES, REQUIRED, TRAFFIC_PATHS, add_violations, said
 
 SELECT = "select"
 CREATE = "create"
 ALL_SCENARIOS = "all"
 SINGLE_PATHS = "single"
-TRAFFIC_PATHS = {
-    "ipv4Gateway": _("IPv4 gateway"),
-    "natGateway": _("NAT gateway"),
-    "vpnGateway": _("VPN gateway"),
-    "transitRouter": _("Transit router"),
-    "gatewayEndpoint": _("Gateway endpoint"),
-    "vbr": _("Virtual border router (VBR)"),
-    "ecr": _("Express Connect Router (ECR)"),
-    "gwlbEndpoint": _("GWLB endpoint"),
-    "internetGateway": _("Internet"),
-}
-INTERVALS = [(minutes, str(minutes)) for minutes in rules.INTERVALS]
-MINUTES = {text: minutes for minutes, text in INTERVALS}
-REQUIRED = {"required": _(rules.RULES["Required"].message)}
-REFRESHES = {"data-refresh": "true"}
-"""Marks controls on which others depend: the page fetches those again when they change."""
-
-
-def said(code: str, params: Any = None) -> str:
-    """Return what a rule says, in the language of the page."""
-    return gettext(rules.RULES[code].message) % (params or {})
-
-
-def add_violations(form: forms.BaseForm, violations: Iterable[Violation]) -> None:
-    """Put what breaks the rules beside the fields that it is about, or above the form."""
-    for violation in violations:
-        field = violation.field if violation.field in form.fields else None
-        form.add_error(field, said(violation.code, violation.params))
-
-
-class FlowLogFilter(forms.Form):
-    """What the list shows, as its address says; what makes no sense there is as if it were not there."""
-
-    TRANSIENT = "changing"
-    FAILED = "failed"
-    SORTS = {
-        "name": ("name", "id"),
-        "-name": ("-name", "-id"),
-        "created": ("created_at", "id"),
-        "-created": ("-created_at", "id"),
-    }
-    SIZES = (10, 20, 50)
-    STATUSES = [
-        ("", _("All states")),
-        (FlowLog.Status.ACTIVE.value, FlowLog.Status.ACTIVE.label),
-        (FlowLog.Status.INACTIVE.value, FlowLog.Status.INACTIVE.label),
-        (TRANSIENT, _("Changing")),
-        (FAILED, FlowLog.DeliveryStatus.FAILED.label),
-    ]
-
-    search = forms.CharField(required=False)
-    status = forms.ChoiceField(required=False, choices=STATUSES)
-    sort = forms.ChoiceField(required=False, choices=[(key, key) for key in SORTS])
-    page_size = forms.TypedChoiceField(required=False, coerce=int, choices=[(size, size) for size in SIZES])
-
-    def values(self) -> dict[str, Any]:
-        """Return search, status, sort and page size."""
-        self.is_valid()
-        asked = {name: value for name, value in self.cleaned_data.items() if value}
-        return {"search": "", "status": "", "sort": "-created", "page_size": 20} | asked
 
 
 class FlowLogForm(forms.Form):
@@ -337,41 +273,3 @@ class FlowLogForm(forms.Form):
         else:
             value = self.get_initial_for_field(self.fields[name], name)
         return "" if value in (None, False) else str(value).strip()
-
-
-class FlowLogEditForm(forms.Form):
-    """What of a flow log can be changed."""
-
-    name = forms.CharField(label=_("Name"), required=False)
-    description = forms.CharField(
-        label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 2})
-    )
-    interval = forms.TypedChoiceField(
-        label=_("Sampling interval (minutes)"),
-        coerce=int,
-        choices=INTERVALS,
-        widget=forms.RadioSelect,
-        help_text=_(
-            "A new interval takes effect at the next boundary that the old and the new windows share."
-        ),
-    )
-
-
-class FlowLogDeleteForm(forms.Form):
-    """The name of a flow log, typed to confirm that it is to be deleted."""
-
-    confirmation = forms.CharField(
-        error_messages=REQUIRED, widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})
-    )
-
-    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.name = name
-        self.fields["confirmation"].label = _("Type %(name)s to confirm") % {"name": name}
-
-    def clean_confirmation(self) -> str:
-        """Refuse anything but the name."""
-        typed: str = self.cleaned_data["confirmation"].strip()
-        if typed != self.name:
-            raise forms.ValidationError(_("That is not the name of the flow log."))
-        return typed
