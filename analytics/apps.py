@@ -1,6 +1,7 @@
 """The analytics app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class AnalyticsConfig(AppConfig):
@@ -9,7 +10,9 @@ class AnalyticsConfig(AppConfig):
     name = "analytics"
 
     def ready(self) -> None:
-        """Show Log Service in the navigation."""
-        from console.hooks import NavItem, register_nav
+        """Show Log Service in the navigation, and let the search of the top bar find Logstores and records."""
+        from analytics import finding
+        from console.hooks import NavItem, register_nav, register_search
 
-        register_nav(NavItem("Analysis", "Log Service", "analytics:log-service", 50, "log:ListProject"))
+        register_nav(NavItem(_("Analysis"), _("Log Service"), "analytics:log-service", 50, "log:ListProject"))
+        register_search("analytics", finding.find)

@@ -1,6 +1,7 @@
 """The console app and its branded admin site."""
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
@@ -19,8 +20,9 @@ class ConsoleConfig(AppConfig):
 
     def ready(self) -> None:
         """Load the Celery application, so that tasks find it, and keep the reference data in place."""
-        from console import celery, checks, hooks, readiness, reference  # noqa: F401
+        from console import celery, checks, hooks, readiness, reference, translations  # noqa: F401
 
+        translations.compile_catalogues(*settings.LOCALE_PATHS)
         post_migrate.connect(reference.ensure, sender=self)
         hooks.register_health("database", readiness.database)
         hooks.register_health("migrations", readiness.migrations)

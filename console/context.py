@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import get_language, gettext
 
 from console import hooks
 from console.access import allowed_here
@@ -52,7 +54,23 @@ class Shell:
         for region in Region.objects.all():
             entry = {"region": region, "url": address.format(region.id)}
             areas.setdefault(region.area, []).append(entry)
-        return [{"label": label, "regions": regions} for label, regions in areas.items()]
+        return [{"label": gettext(area), "regions": regions} for area, regions in areas.items()]
+
+    def languages(self) -> list[dict[str, Any]]:
+        """Return the languages to choose from, each by its own name."""
+        current = get_language()
+        return [{"code": code, "name": name, "current": code == current} for code, name in settings.LANGUAGES]
+
+    def texts(self) -> dict[str, str]:
+        """Return what the scripts of the shell say, in the language of the page."""
+        return {
+            "copied": gettext("Copied"),
+            "answered": gettext("The server answered %s."),
+            "unreachable": gettext("The server cannot be reached. Try again in a moment."),
+            "slow": gettext("The server took too long to answer."),
+            "request": gettext("Request ID %s"),
+            "login": gettext("Log in again."),
+        }
 
     def _region_id(self) -> str | None:
         region = getattr(self.request, "region", None)

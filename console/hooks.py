@@ -1,4 +1,4 @@
-"""Where the apps tell the shell what they bring: navigation, health checks, periodic tasks, metrics.
+"""Where the apps tell the shell what they bring: navigation, search, health checks, periodic tasks, metrics.
 
 The shell knows no app by name; each calls these functions in its AppConfig.ready(). Registering the
 same name again replaces it, so ready() may run twice.
@@ -6,7 +6,7 @@ same name again replaces it, so ready() may run twice.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from celery.schedules import schedule
 
@@ -21,8 +21,8 @@ SHORTEST_EXPIRY = 5.0  # seconds
 class NavItem:
     """One line of the left navigation. `action` is the permission that shows it; empty shows it to everyone."""
 
-    section: str
-    label: str
+    section: Any
+    label: Any
     url_name: str
     order: int = 0
     action: str = ""
@@ -47,11 +47,24 @@ class Metric:
     labels: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True)
+class Found:
+    """Something that a search of identifiers, names and addresses found. `kind` is what it is, in words."""
+
+    kind: Any
+    name: str
+    id: str
+    url: str
+    detail: str = ""
+
+
 HealthCheck = Callable[[], Health]
+SearchSource = Callable[[Any, str, int], Iterable[Found]]
 MetricSource = Callable[[], Iterable[Metric]]
 DependentsSource = Callable[["Account"], Iterable[str]]
 
 _nav: dict[str, NavItem] = {}
+_search: dict[str, SearchSource] = {}
 _health: dict[str, HealthCheck] = {}
 _metrics: dict[str, MetricSource] = {}
 _shutdown: dict[str, Callable[[], None]] = {}
@@ -66,7 +79,20 @@ def register_nav(item: NavItem) -> None:
 
 def nav_items() -> list[NavItem]:
     """Return the navigation in its order; a section stands where its first item does."""
-    return sorted(_nav.values(), key=lambda item: (item.order, item.label))
+    return sorted(_nav.values(), key=lambda item: (item.order, str(item.label)))
+
+
+def register_search(name: str, source: SearchSource) -> None:
+    """Add a source of search results: it takes the request, the text and how many of a kind to return at most.
+
+    It returns only what the user may see, in a fixed number of queries.
+    """
+    _search[name] = source
+
+
+def search(request: Any, text: str, limit: int) -> list[Found]:
+    """Return what the apps find for a text."""
+    return [found for source in _search.values() for found in source(request, text, limit)]
 
 
 def register_health(name: str, check: HealthCheck) -> None:

@@ -7,6 +7,7 @@ from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from console import policies
 
@@ -28,7 +29,12 @@ class Region(models.Model):
         ordering = ("order", "id")
 
     def __str__(self) -> str:
-        return self.name
+        return self.label
+
+    @property
+    def label(self) -> str:
+        """Its name in the language of the page."""
+        return gettext(self.name)
 
 
 class Account(models.Model):

@@ -5,41 +5,43 @@ Source: the VPC flow log pages as published at the end of 2025 (regions, dual-st
 
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from console.models import Policy, Region
 
-ASIA = "Asia Pacific"
-CHINA = "China"
-WEST = "Europe & Americas"
-MIDDLE_EAST = "Middle East"
+ASIA = _("Asia Pacific")
+CHINA = _("China")
+WEST = _("Europe & Americas")
+MIDDLE_EAST = _("Middle East")
 
 # id, name, area, dual-stack flow logs
 REGIONS = (
-    ("cn-hangzhou", "China (Hangzhou)", CHINA, True),
-    ("cn-shanghai", "China (Shanghai)", CHINA, True),
-    ("cn-qingdao", "China (Qingdao)", CHINA, True),
-    ("cn-beijing", "China (Beijing)", CHINA, True),
-    ("cn-zhangjiakou", "China (Zhangjiakou)", CHINA, False),
-    ("cn-huhehaote", "China (Hohhot)", CHINA, True),
-    ("cn-wulanchabu", "China (Ulanqab)", CHINA, False),
-    ("cn-shenzhen", "China (Shenzhen)", CHINA, True),
-    ("cn-heyuan", "China (Heyuan)", CHINA, False),
-    ("cn-guangzhou", "China (Guangzhou)", CHINA, False),
-    ("cn-chengdu", "China (Chengdu)", CHINA, False),
-    ("cn-hongkong", "China (Hong Kong)", CHINA, False),
-    ("cn-fuzhou", "China (Fuzhou)", CHINA, False),
-    ("ap-northeast-1", "Japan (Tokyo)", ASIA, False),
-    ("ap-northeast-2", "South Korea (Seoul)", ASIA, False),
-    ("ap-southeast-1", "Singapore", ASIA, True),
-    ("ap-southeast-3", "Malaysia (Kuala Lumpur)", ASIA, False),
-    ("ap-southeast-5", "Indonesia (Jakarta)", ASIA, False),
-    ("ap-southeast-6", "Philippines (Manila)", ASIA, False),
-    ("ap-southeast-7", "Thailand (Bangkok)", ASIA, False),
-    ("eu-central-1", "Germany (Frankfurt)", WEST, False),
-    ("eu-west-1", "UK (London)", WEST, False),
-    ("us-west-1", "US (Silicon Valley)", WEST, True),
-    ("us-east-1", "US (Virginia)", WEST, True),
-    ("me-east-1", "UAE (Dubai)", MIDDLE_EAST, False),
-    ("me-central-1", "SAU (Riyadh)", MIDDLE_EAST, False),
+    ("cn-hangzhou", _("China (Hangzhou)"), CHINA, True),
+    ("cn-shanghai", _("China (Shanghai)"), CHINA, True),
+    ("cn-qingdao", _("China (Qingdao)"), CHINA, True),
+    ("cn-beijing", _("China (Beijing)"), CHINA, True),
+    ("cn-zhangjiakou", _("China (Zhangjiakou)"), CHINA, False),
+    ("cn-huhehaote", _("China (Hohhot)"), CHINA, True),
+    ("cn-wulanchabu", _("China (Ulanqab)"), CHINA, False),
+    ("cn-shenzhen", _("China (Shenzhen)"), CHINA, True),
+    ("cn-heyuan", _("China (Heyuan)"), CHINA, False),
+    ("cn-guangzhou", _("China (Guangzhou)"), CHINA, False),
+    ("cn-chengdu", _("China (Chengdu)"), CHINA, False),
+    ("cn-hongkong", _("China (Hong Kong)"), CHINA, False),
+    ("cn-fuzhou", _("China (Fuzhou)"), CHINA, False),
+    ("ap-northeast-1", _("Japan (Tokyo)"), ASIA, False),
+    ("ap-northeast-2", _("South Korea (Seoul)"), ASIA, False),
+    ("ap-southeast-1", _("Singapore"), ASIA, True),
+    ("ap-southeast-3", _("Malaysia (Kuala Lumpur)"), ASIA, False),
+    ("ap-southeast-5", _("Indonesia (Jakarta)"), ASIA, False),
+    ("ap-southeast-6", _("Philippines (Manila)"), ASIA, False),
+    ("ap-southeast-7", _("Thailand (Bangkok)"), ASIA, False),
+    ("eu-central-1", _("Germany (Frankfurt)"), WEST, False),
+    ("eu-west-1", _("UK (London)"), WEST, False),
+    ("us-west-1", _("US (Silicon Valley)"), WEST, True),
+    ("us-east-1", _("US (Virginia)"), WEST, True),
+    ("me-east-1", _("UAE (Dubai)"), MIDDLE_EAST, False),
+    ("me-central-1", _("SAU (Riyadh)"), MIDDLE_EAST, False),
 )
 
 VPC_FULL = "AliyunVPCFullAccess"
@@ -53,10 +55,10 @@ def _allow(*actions: str) -> dict[str, Any]:
 
 
 SYSTEM_POLICIES = {
-    VPC_FULL: ("Manage VPCs and flow logs.", _allow("vpc:*")),
-    VPC_READ_ONLY: ("See VPCs and flow logs.", _allow("vpc:Describe*", "vpc:Get*", "vpc:List*")),
-    LOG_FULL: ("Manage Log Service.", _allow("log:*")),
-    LOG_READ_ONLY: ("See and query Log Service.", _allow("log:Get*", "log:List*", "log:Query*")),
+    VPC_FULL: (_("Manage VPCs and flow logs."), _allow("vpc:*")),
+    VPC_READ_ONLY: (_("See VPCs and flow logs."), _allow("vpc:Describe*", "vpc:Get*", "vpc:List*")),
+    LOG_FULL: (_("Manage Log Service."), _allow("log:*")),
+    LOG_READ_ONLY: (_("See and query Log Service."), _allow("log:Get*", "log:List*", "log:Query*")),
 }
 
 

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 
-from console.views import account, errors, home, operations
+from console.views import account, errors, find, home, operations
 
 
 class RegionConverter:
@@ -28,6 +28,8 @@ console_urls: list[URLPattern | URLResolver] = [
     path("logout/", account.LogoutPage.as_view(), name="logout"),
     path("password/", account.PasswordPage.as_view(), name="password"),
     path("theme/", account.theme, name="theme"),
+    path("language/", account.language, name="language"),
+    path("find/", find.find, name="find"),
     path("authorize/", include("console.authorize.urls")),
     path("healthz", operations.healthz, name="healthz"),
     path("readyz", operations.readyz, name="readyz"),

@@ -2,13 +2,15 @@
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from console.hooks import NavItem
 
+MONITORING = _("O&M and Monitoring")
 NAVIGATION = (
-    NavItem("O&M and Monitoring", "Flow Log", "flowlogs:flow-log-list", 10, "vpc:DescribeFlowLogs"),
-    NavItem("O&M and Monitoring", "Exporters", "flowlogs:exporter-list", 20, "vpc:DescribeExporters"),
-    NavItem("O&M and Monitoring", "Ledger", "flowlogs:ledger", 30, "vpc:DescribeFlowLogs"),
+    NavItem(MONITORING, _("Flow Log"), "flowlogs:flow-log-list", 10, "vpc:DescribeFlowLogs"),
+    NavItem(MONITORING, _("Exporters"), "flowlogs:exporter-list", 20, "vpc:DescribeExporters"),
+    NavItem(MONITORING, _("Ledger"), "flowlogs:ledger", 30, "vpc:DescribeFlowLogs"),
 )
 
 
@@ -23,7 +25,7 @@ class FlowlogsConfig(AppConfig):
         from console import hooks
         from console.services import delivery_authorization_changed
 
-        from . import inventory
+        from . import finding, inventory
         from .services import coverage, delivery_status
         from .store import workers
 
@@ -36,6 +38,7 @@ class FlowlogsConfig(AppConfig):
         hooks.register_dependents("flow logs", delivery_status.stopped_by_revoking)
         for item in NAVIGATION:
             hooks.register_nav(item)
+        hooks.register_search("flowlogs", finding.find)
         hooks.register_shutdown("engine workers", workers.shutdown)
         hooks.register_periodic("capture", "flowlogs.capture", every=1)
         hooks.register_periodic("sweep", "flowlogs.sweep", every=3)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
+from django.utils.translation import gettext
 
 from console.htmx import is_fragment
 
@@ -67,9 +68,10 @@ def copyable(value: object) -> SafeString:
     """Return an identifier with a button that copies it."""
     return format_html(
         '<span class="copyable"><span class="identifier">{0}</span>'
-        '<button type="button" class="copy" data-copy="{0}" aria-label="Copy {0}">{1}</button></span>',
+        '<button type="button" class="copy" data-copy="{0}" aria-label="{2}">{1}</button></span>',
         value,
         icon("copy"),
+        gettext("Copy %(value)s") % {"value": value},
     )
 
 
@@ -117,7 +119,7 @@ def _relative(moment: datetime) -> str:
     now = timezone.now()
     seconds = (now - moment).total_seconds()
     if abs(seconds) < 60:
-        return "just now" if seconds >= 0 else "in less than a minute"
+        return gettext("just now") if seconds >= 0 else gettext("in less than a minute")
     if seconds > 0:
-        return f"{timesince(moment, now, depth=1)} ago"
-    return f"in {timeuntil(moment, now, depth=1)}"
+        return gettext("%(time)s ago") % {"time": timesince(moment, now, depth=1)}
+    return gettext("in %(time)s") % {"time": timeuntil(moment, now, depth=1)}

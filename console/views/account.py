@@ -1,4 +1,4 @@
-"""Login, logout, password and theme."""
+"""Login, logout, password, theme and language."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,6 +13,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import check_for_language
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from console.context import THEME_COOKIE, THEMES
@@ -45,7 +47,7 @@ class PasswordPage(PasswordChangeView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Change it and say so."""
-        messages.success(self.request, "Your password has been changed.")
+        messages.success(self.request, _("Your password has been changed."))
         return super().form_valid(form)
 
 
@@ -61,12 +63,27 @@ def locked_out(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
 def theme(request: HttpRequest) -> HttpResponseBase:
     """Keep the theme in a cookie, so that the server draws the page in it from the first byte."""
     wanted = request.POST.get("theme", "")
-    back = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
-    response = redirect(back if safe else "console:home")
+    response = _back(request)
     if wanted in THEMES:
         response.set_cookie(THEME_COOKIE, wanted, max_age=_YEAR, samesite="Lax")
     return response
+
+
+@require_POST
+def language(request: HttpRequest) -> HttpResponseBase:
+    """Keep the language in a cookie and show the page again in it."""
+    wanted = request.POST.get("language", "")
+    response = _back(request)
+    if wanted in dict(settings.LANGUAGES) and check_for_language(wanted):
+        age = settings.LANGUAGE_COOKIE_AGE
+        response.set_cookie(settings.LANGUAGE_COOKIE_NAME, wanted, max_age=age, samesite="Lax")
+    return response
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    back = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
+    return redirect(back if safe else "console:home")
 
 
 def _address_is_locked(request: HttpRequest) -> bool:

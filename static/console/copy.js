@@ -9,7 +9,7 @@ document.addEventListener("click", async (event) => {
   const use = button.querySelector("use");
   const drawn = use.getAttribute("href");
   button.classList.add("is-copied");
-  button.setAttribute("aria-label", "Copied");
+  button.setAttribute("aria-label", says("copied"));
   use.setAttribute("href", drawn.replace(/#.*/, "#check"));
   setTimeout(() => {
     button.classList.remove("is-copied");

@@ -31,11 +31,11 @@
     const { xhr } = event.detail;
     const answer = new DOMParser().parseFromString(xhr.responseText, "text/html");
     const said = answer.querySelector("[data-error]")?.textContent.trim();
-    say(said || `The server answered ${xhr.status}.`, xhr.getResponseHeader("X-Request-Id"));
+    say(said || says("answered", xhr.status), xhr.getResponseHeader("X-Request-Id"));
   });
 
-  document.addEventListener("htmx:sendError", () => say("The server cannot be reached. Try again in a moment."));
-  document.addEventListener("htmx:timeout", () => say("The server took too long to answer."));
+  document.addEventListener("htmx:sendError", () => say(says("unreachable")));
+  document.addEventListener("htmx:timeout", () => say(says("slow")));
 
   function say(text, request) {
     const open = document.querySelector("dialog[open] .panel-body, dialog[open] .dialog-body");
@@ -53,7 +53,7 @@
     body.append(title);
     if (request) {
       const id = document.createElement("p");
-      id.textContent = `Request ID ${request}`;
+      id.textContent = says("request", request);
       body.append(id);
     }
     banner.append(body);

@@ -1,0 +1,39 @@
+// Ctrl+K opens the search of identifiers; the arrows go through what it finds, Enter opens it.
+"use strict";
+
+(() => {
+  const dialog = document.getElementById("find");
+  if (!dialog) return;
+  const field = dialog.querySelector("input");
+
+  function open() {
+    if (dialog.open) return;
+    dialog.showModal();
+    field.select();
+  }
+
+  document.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+    const link = event.target.closest("a[data-find]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    open();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      open();
+    }
+  });
+
+  dialog.addEventListener("keydown", (event) => {
+    const links = [...dialog.querySelectorAll("#find-results a")];
+    const at = links.indexOf(document.activeElement);
+    if (event.key === "ArrowDown" && at + 1 < links.length) links[at + 1].focus();
+    else if (event.key === "ArrowUp") (at > 0 ? links[at - 1] : field).focus();
+    else if (event.key === "Enter" && event.target === field && links.length > 0) links[0].click();
+    else return;
+    event.preventDefault();
+  });
+})();
