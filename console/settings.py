@@ -8,7 +8,7 @@ from csp.constants import NONCE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from console import environment
-from console.secret import load_or_create
+from console.secret import load_or_create, make_private
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -116,6 +116,8 @@ DATABASES: dict[str, dict[str, object]] = {
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = _SQLITE_OPTIONS
+    if DATABASES["default"]["NAME"] != ":memory:":
+        make_private(Path(str(DATABASES["default"]["NAME"])))
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

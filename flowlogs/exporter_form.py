@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -10,9 +12,15 @@ from django.utils.translation import gettext_lazy as _
 
 from console.models import Account, Region
 
+from . import rules
+from .forms import add_violations
 from .models import Exporter, NetworkInterface, Vpc, VSwitch
+from .rules import Violation
 
 VERDICTS = ("ACCEPT", "REJECT")
+POINTS = ("accept_points", "reject_points")
+MOST_DIGITS = 100
+"""Enough that the rules judge whatever somebody may take for a number, and that all of it stays quick to read."""
 
 
 class BindingForm(forms.Form):
@@ -89,7 +97,7 @@ class ProfileForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         points = self.instance.observation_points
-        for name, verdict in zip(("accept_points", "reject_points"), VERDICTS, strict=True):
+        for name, verdict in zip(POINTS, VERDICTS, strict=True):
             self.initial[name] = ", ".join(point for point, told in points.items() if told == verdict)
         self.initial["drop_ports"] = ", ".join(str(port) for port in self.instance.drop_ports)
 
@@ -107,7 +115,7 @@ class ProfileForm(forms.ModelForm):
 
     def _numbers(self, name: str) -> list[int]:
         words = self.cleaned_data[name].replace(",", " ").split()
-        if any(not (word.isascii() and word.isdecimal() and len(word) < 19) for word in words):
+        if any(not (word.isascii() and word.isdecimal() and len(word) <= MOST_DIGITS) for word in words):
             raise forms.ValidationError(_("Enter whole numbers, comma separated."))
         return [int(word) for word in words]
 
@@ -122,3 +130,17 @@ class ProfileForm(forms.ModelForm):
             "observation_points": points,
             "drop_ports": data["drop_ports"],
         }
+
+    def add_violations(self, violations: Iterable[Violation]) -> None:
+        """Put what breaks the rules beside the fields that it is about; the points are told in two of them."""
+        for violation in violations:
+            names = self._points_at_fault() if violation.field == "observation_points" else [violation.field]
+            add_violations(self, [replace(violation, field=name) for name in names])
+
+    def _points_at_fault(self) -> list[str]:
+        entered = {name: self.cleaned_data.get(name, []) for name in POINTS}
+        return [
+            name
+            for name, points in entered.items()
+            if rules.observation_points({str(point): VERDICTS[0] for point in points})
+        ]

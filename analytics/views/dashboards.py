@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -13,7 +14,7 @@ from analytics.charts import Span, last_complete
 from analytics.dashboards import DASHBOARDS, Chart, Dashboard
 from analytics.forms import RangeForm
 from analytics.ranges import TimeRange
-from analytics.run import RunError, run_query
+from analytics.run import QueryBusy, RunError, run_query
 from analytics.views import answers, pages
 from analytics.views.access import reads_logstore
 from console.requests import ConsoleRequest
@@ -58,7 +59,7 @@ def chart(request: ConsoleRequest, store: Logstore, dashboard: str, chart: str) 
     try:
         result = run_query(store, found.text(step), time.start, time.end)
     except RunError as error:
-        return JsonResponse(answers.failed(str(error)) | {"query_url": _query_url(store, found, time)})
+        return JsonResponse(_failed(error) | {"query_url": _query_url(store, found, time)})
     span = Span(time.start, time.end, step) if found.is_over_time else None
     until = _until(time, step) if span else None
     answer = answers.drawn(found.spec, result, span, until)
@@ -68,6 +69,14 @@ def chart(request: ConsoleRequest, store: Logstore, dashboard: str, chart: str) 
     if not result.complete:
         status += "; incomplete: a part of the Logstore could not be found"
     return JsonResponse(answer | {"status": status, "query_url": _query_url(store, found, time)})
+
+
+def _failed(error: RunError) -> dict[str, Any]:
+    answer = answers.failed(str(error))
+    if isinstance(error, QueryBusy):
+        # the page asks again by itself, and says this meanwhile
+        answer["waiting"] = gettext("Waiting: all engine workers are busy.")
+    return answer
 
 
 def _until(time: TimeRange, step: int) -> int | None:

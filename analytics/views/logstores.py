@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Container
 from typing import Any
 
 from django.contrib import messages
 from django.db.models import Max, Q, Sum
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from analytics.forms import LogstoreForm
+from analytics.forms import NEW_PROJECT, LogstoreForm
 from console.access import allowed_here, requires
 from console.htmx import go_to
 from console.requests import ConsoleRequest
@@ -50,8 +51,9 @@ def log_service(request: ConsoleRequest, region_id: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(CREATE)
 def logstore_create(request: ConsoleRequest, region_id: str) -> HttpResponse:
-    """Create a Logstore, in a project that is there or in a new one."""
+    """Create a Logstore, in a project that is there or in a new one; the address may name both."""
     form = LogstoreForm(request.POST or None, account=request.account, region=request.region)
+    form.initial = _named(request.GET, form.projects)
     if form.is_valid():
         try:
             logstore = form.create(request.user)
@@ -61,6 +63,14 @@ def logstore_create(request: ConsoleRequest, region_id: str) -> HttpResponse:
             messages.success(request, _("Logstore %(name)s is created.") % {"name": logstore})
             return go_to(request, "analytics:log-service", region_id=region_id)
     return render(request, "analytics/logstore_create.html", {"form": form})
+
+
+def _named(asked: QueryDict, projects: Container[str]) -> dict[str, str]:
+    """Return what the form begins with: the names in the address, and a new project where there is none of the name."""
+    project, initial = asked.get("project", ""), {"logstore_name": asked.get("logstore", "")}
+    if project and project not in projects:
+        return initial | {"project": NEW_PROJECT, "project_name": project}
+    return initial | {"project": project}
 
 
 def _stores(request: ConsoleRequest) -> dict[int, list[Any]]:

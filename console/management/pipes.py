@@ -1,6 +1,7 @@
 """Commands whose output goes into a pipe that its reader may close: ``manage.py query … | head``."""
 
 import os
+import select
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -22,20 +23,24 @@ def ends_with_reader(handle: Callable[..., None]) -> Callable[..., None]:
             # a short output breaks only here
             command.stdout.flush()
         except BrokenPipeError:
-            # a list: both may be the same pipe, and both must be silenced
-            if not any([_silence_if_unread(stream) for stream in (command.stdout, command.stderr)]):
+            unread = [_silence_if_unread(stream) for stream in (command.stdout, command.stderr)]
+            if not any(unread):
                 raise
 
     return handle_until_then
 
 
 def _silence_if_unread(stream: Any) -> bool:
-    """Tell whether a stream is broken; the interpreter, which flushes it at its end, then meets no closed pipe."""
+    """Tell whether nobody reads a stream; the interpreter, which flushes it at its end, then meets no closed pipe."""
     try:
-        stream.flush()
-    except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
-        return True
-    return False
+        descriptor = stream.fileno()
+    except OSError:  # a file in memory, which has no reader
+        return False
+    poll = select.poll()
+    poll.register(descriptor, 0)  # no event is asked for: an error is told all the same
+    if not poll.poll(0):
+        return False
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+    return True

@@ -18,6 +18,7 @@ from console.htmx import go_to
 from console.requests import ConsoleRequest
 from flowlogs import hints, services
 from flowlogs.exporter_form import BindingForm, ProfileForm
+from flowlogs.forms import add_violations
 from flowlogs.models import Collector, Exporter, ExporterBinding, FlowLog, Loss, Stream
 from flowlogs.rules import DEFAULT_INTERVAL, RuleError
 
@@ -87,7 +88,7 @@ def exporter_bind(request: ConsoleRequest, region_id: str, exporter_id: str) -> 
         try:
             services.bind_exporter(exporter, request.user, form.cleaned_data["observed"])
         except RuleError as error:
-            form.add_error(None, str(error))
+            add_violations(form, error.violations)
         else:
             messages.success(request, _("The exporter is bound. Its flows become samples from now on."))
             return go_to(request, "flowlogs:exporter-detail", region_id=region_id, exporter_id=exporter.pk)
@@ -117,7 +118,7 @@ def exporter_edit(request: ConsoleRequest, region_id: str, exporter_id: str) -> 
         try:
             services.change_exporter(exporter, request.user, **form.values())
         except RuleError as error:
-            form.add_error("name", str(error))
+            form.add_violations(error.violations)
         else:
             messages.success(request, _("The exporter is changed."))
             return go_to(request, "flowlogs:exporter-detail", region_id=region_id, exporter_id=exporter.pk)

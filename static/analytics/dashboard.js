@@ -1,4 +1,5 @@
-// A dashboard: fetches each chart when it comes into view, two at a time, and again when asked or every minute.
+// A dashboard: fetches each chart when it comes into view, two at a time, and again when asked, every minute, or soon
+// where the engine was busy.
 "use strict";
 
 (() => {
@@ -7,6 +8,9 @@
   const most = 2;
   const waiting = [];
   const seen = new Set();
+  // Seconds before a chart asks again that found all engine workers busy, longer each time; then it says that it failed.
+  const pauses = [1, 2, 4, 8, 16, 30];
+  const retries = new Map();
   let running = 0;
   let timer = 0;
 
@@ -31,8 +35,26 @@
   async function load(figure) {
     figure.setAttribute("aria-busy", "true");
     const answer = await ask(figure.dataset.figure);
+    if (answer.waiting && askLater(figure, answer.waiting)) return;
+    forget(figure);
     if (answer.query_url) figure.querySelector("[data-open-query]").href = answer.query_url;
     window.flowlogCharts.draw(figure, answer);
+  }
+
+  // Somewhere in the later half of the pause, so that charts that were refused together do not come together again.
+  function askLater(figure, text) {
+    const tried = retries.get(figure)?.tried ?? 0;
+    if (tried === pauses.length) return false;
+    const pause = pauses[tried] * (500 + 500 * Math.random());
+    forget(figure);
+    retries.set(figure, { tried: tried + 1, timer: setTimeout(() => want(figure), pause) });
+    figure.querySelector("[data-note]").textContent = text;
+    return true;
+  }
+
+  function forget(figure) {
+    clearTimeout(retries.get(figure)?.timer);
+    retries.delete(figure);
   }
 
   async function ask(url) {
@@ -40,12 +62,12 @@
       const response = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
       if (response.redirected || response.status === 401) {
         location.reload();
-        return { state: "failed", message: "Log in again." };
+        return { state: "failed", message: texts.login };
       }
       if (response.headers.get("Content-Type")?.startsWith("application/json")) return await response.json();
-      return { state: "failed", message: `The server answered ${response.status}.` };
+      return { state: "failed", message: says("answered", response.status) };
     } catch {
-      return { state: "failed", message: "The server cannot be reached. Try again in a moment." };
+      return { state: "failed", message: texts.unreachable };
     }
   }
 
@@ -55,6 +77,7 @@
       const url = new URL(figure.dataset.figure, location.href);
       url.searchParams.delete("at");
       figure.dataset.figure = url.pathname + url.search;
+      forget(figure);
       if (seen.has(figure)) want(figure);
     }
   }

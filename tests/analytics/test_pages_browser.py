@@ -3,11 +3,12 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from console.models import Account, Region, User
 from flowlogs.models import Logstore, Project
@@ -129,6 +130,77 @@ def test_refresh_asks_again_and_the_address_keeps_the_choice(
     expect(page).to_have_url(re.compile("refresh=1m"))
     page.reload()
     expect(page.get_by_label("Refresh every minute")).to_be_checked()
+
+
+NOTE_WHEN_TOTALS_ARE_ASKED = """
+window.asked = [];
+const real = window.fetch;
+window.fetch = (url, options) => {
+  if (url.includes("/totals/")) asked.push(Date.now());
+  return real(url, options);
+};
+"""
+BUSY = {"state": "failed", "message": "Too many queued queries", "waiting": "Waiting: all are busy."}
+
+
+def test_a_chart_that_finds_the_engine_busy_asks_again(visit: Visit, owner: User, logs: list[Record]) -> None:
+    visitor = visit(owner)
+    page, asked = visitor.page, []
+
+    def busy_at_first(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) <= 2:
+            route.fulfill(json=BUSY)
+        else:
+            route.continue_()
+
+    page.route("**/charts/overview/totals/**", busy_at_first)
+    visitor.go(OVERVIEW)
+    totals = page.locator("#chart-totals")
+    expect(totals).to_contain_text("Waiting: all are busy.")
+    expect(totals).to_have_attribute("aria-busy", "true")
+    expect(totals.locator(".tile").first).to_contain_text(f"{len(logs):,}")
+    expect(totals).not_to_contain_text("Waiting")
+    assert len(asked) == 3
+
+
+def test_a_chart_gives_up_on_an_engine_that_stays_busy_until_it_is_asked_for(
+    visit: Visit, owner: User, logs: list[Record]
+) -> None:
+    visitor = visit(owner)
+    page = visitor.page
+    page.clock.install(time=0)
+    page.clock.pause_at(1)
+    page.add_init_script(NOTE_WHEN_TOTALS_ARE_ASKED)
+    page.route("**/charts/overview/**", lambda route: route.fulfill(json={"state": "empty", "message": ""}))
+    page.route("**/charts/overview/totals/**", lambda route: route.fulfill(json=BUSY))
+    visitor.go(OVERVIEW)
+    totals = page.locator("#chart-totals")
+    expect(totals).to_contain_text("Waiting: all are busy.")
+    for _half_second in range(300):
+        if totals.locator(".chart-failed").count():
+            break
+        page.clock.run_for(500)
+    expect(totals.locator(".chart-failed")).to_have_text("Too many queued queries")
+    pauses = [later - before for before, later in pairwise(page.evaluate("asked"))]
+    assert len(pauses) == 6
+    assert pauses[-1] > 4 * pauses[0]
+    page.get_by_role("button", name="Refresh", exact=True).click()
+    expect(totals).to_contain_text("Waiting: all are busy.")
+
+
+def test_a_chart_says_why_there_is_no_answer(visit: Visit, owner: User, logs: list[Record]) -> None:
+    visitor = visit(owner)
+    visitor.expect(502)
+    page = visitor.page
+    page.route("**/charts/overview/totals/**", lambda route: route.abort())
+    page.route(
+        "**/charts/overview/verdicts/**",
+        lambda route: route.fulfill(status=502, content_type="text/html", body="<p>"),
+    )
+    visitor.go(OVERVIEW)
+    expect(page.locator("#chart-totals")).to_contain_text("The server cannot be reached.")
+    expect(page.locator("#chart-verdicts")).to_contain_text("The server answered 502.")
 
 
 def test_a_query_runs_from_the_keyboard_and_back_returns(

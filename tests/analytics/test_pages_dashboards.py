@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 from urllib.parse import parse_qs, urlsplit
 
 import plotly.graph_objects as go
@@ -11,6 +12,7 @@ import time_machine
 from django.test import Client
 
 from analytics.dashboards import OVERVIEW
+from analytics.run import QueryBusy, QueryTimeout, RunError
 from console.models import Policy, User
 from flowlogs.models import Logstore
 from flowlogs.record import TIME
@@ -167,6 +169,26 @@ def test_a_lost_part_is_never_passed_over(
     (home / "store" / logstore.parts.earliest("pk").path).unlink()
     client.force_login(owner)
     assert "incomplete" in client.get(chart("verdicts")).json()["status"]
+
+
+@pytest.mark.parametrize(
+    ("error", "waits"),
+    [(QueryBusy("Too many queued queries"), True), (QueryTimeout("The query was stopped"), False)],
+    ids=["busy", "timeout"],
+)
+def test_only_a_busy_engine_is_waited_for(
+    client: Client,
+    owner: User,
+    logstore: Logstore,
+    monkeypatch: pytest.MonkeyPatch,
+    error: RunError,
+    waits: bool,
+) -> None:
+    monkeypatch.setattr("analytics.views.dashboards.run_query", Mock(side_effect=error))
+    client.force_login(owner)
+    answer = client.get(chart("totals")).json()
+    assert (answer["state"], answer["message"]) == ("failed", str(error))
+    assert answer.get("waiting", "").startswith("Waiting") == waits
 
 
 @pytest.mark.parametrize("query", ["range=1y", "from=5&to=4", "from=x&to=y"])

@@ -1,6 +1,8 @@
 """Log Service: the Logstores of a region, what they hold, and what delivers into them."""
 
+import re
 from collections.abc import Callable, Iterator
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -198,6 +200,55 @@ def test_a_new_project_goes_with_its_logstore(
     assert response.status_code == 403
     assert "log:CreateProject" in response.content.decode()
     assert not Project.objects.filter(name="fresh").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "chosen"),
+    [
+        pytest.param(
+            "project=flow-prod&logstore=lost",
+            {"project": "flow-prod", "project_name": "", "logstore_name": "lost"},
+            id="project is there",
+        ),
+        pytest.param(
+            "project=gone&logstore=lost",
+            {"project": "+", "project_name": "gone", "logstore_name": "lost"},
+            id="project is gone",
+        ),
+        pytest.param("", {"project": "", "project_name": "", "logstore_name": ""}, id="no names"),
+    ],
+)
+def test_the_address_fills_in_the_names(
+    client: Client, owner: User, logstore: Logstore, asked: str, chosen: dict[str, str]
+) -> None:
+    client.force_login(owner)
+    form = client.get(f"{CREATE}?{asked}").context["form"]
+    assert {name: form[name].value() or "" for name in chosen} == chosen
+    assert form["ttl"].value() == 300
+
+
+def test_without_any_project_the_address_names_the_new_one(client: Client, owner: User) -> None:
+    client.force_login(owner)
+    html = client.get(f"{CREATE}?project=gone&logstore=%3Clost%3E").content.decode()
+    assert 'name="project_name" value="gone"' in html
+    assert 'name="logstore_name" value="&lt;lost&gt;"' in html
+
+
+@pytest.mark.parametrize("missing", ["ProjectNotExist", "LogstoreNotExist"])
+def test_a_failed_delivery_leads_to_the_form_with_its_names(
+    client: Client, owner: User, flow_log: FlowLog, logstore: Logstore, missing: str
+) -> None:
+    gone: Project | Logstore = logstore.project if missing == "ProjectNotExist" else logstore
+    gone.delete()
+    FlowLog.objects.update(delivery_status="FAILED", delivery_error=missing)
+    client.force_login(owner)
+    html = client.get(f"/cn-hangzhou/flow-logs/{flow_log.pk}/").content.decode()
+    (link,) = re.findall(r'href="([^"]+)" data-panel>Create a Logstore', html)
+    form = client.get(unescape(link)).context["form"]
+    entered = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+    assert client.post(CREATE, entered).status_code == 302
+    made = Logstore.objects.get()
+    assert (made.project.name, made.name) == ("flow-prod", "vpc_flow")
 
 
 def test_without_its_token_the_form_changes_nothing(owner: User, logstore: Logstore) -> None:

@@ -192,3 +192,43 @@ def test_celery_takes_json_only_and_keeps_no_results() -> None:
     assert app.conf.task_ignore_result
     assert app.conf.task_acks_late
     assert app.conf.task_reject_on_worker_lost
+
+
+TELL_MODES = """
+import os
+from pathlib import Path
+import django
+os.umask(0o022)
+django.setup()
+from django.conf import settings
+from django.db import connection
+from console.management.commands.up import _make_folder
+from console.readiness import FOLDERS
+for name in FOLDERS:
+    _make_folder(name)
+with connection.cursor() as cursor:
+    cursor.execute("CREATE TABLE t (x)")
+    for path in (settings.FLOWLOG_HOME, *sorted(settings.FLOWLOG_HOME.iterdir())):
+        print(f"{path.name} {path.stat().st_mode & 0o777:o}")
+"""
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["new-home", "open-home"])
+def test_nobody_else_reads_what_an_installation_keeps(tmp_path: Path, is_there: bool) -> None:
+    home = tmp_path / "home"
+    if is_there:
+        home.mkdir()
+        home.chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOWLOG_")}
+    environ = {**kept, "FLOWLOG_HOME": str(home), "DJANGO_SETTINGS_MODULE": "console.settings"}
+    told = subprocess.run(
+        [sys.executable, "-c", TELL_MODES], cwd=ROOT, env=environ, capture_output=True, text=True, check=True
+    ).stdout
+    modes = dict(line.split() for line in told.splitlines())
+    files = {
+        name: modes[name] for name in modes if name.startswith("flowlog.sqlite3") or name == "secret-key"
+    }
+    assert set(files) >= {"flowlog.sqlite3", "flowlog.sqlite3-wal", "flowlog.sqlite3-shm", "secret-key"}
+    assert set(files.values()) == {"600"}
+    assert modes["home"] == ("755" if is_there else "700")
+    assert (modes["store"], modes["spool"]) == ("700", "700")

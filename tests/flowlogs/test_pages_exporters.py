@@ -89,6 +89,45 @@ def test_the_profile_says_where_an_exporter_tells_verdicts(as_owner: Client, vpc
     assert (exporter.name, exporter.byte_layer, exporter.drop_ports) == ("switch-1", "L2", [65533])
 
 
+@pytest.mark.parametrize(
+    ("entered", "field", "said"),
+    [
+        pytest.param({"name": "1x"}, "name", "must start with a letter", id="name"),
+        pytest.param({"accept_points": f"3, {1 << 64}"}, "accept_points", "at most 64 bits", id="accepts"),
+        pytest.param({"reject_points": str(1 << 64)}, "reject_points", "at most 64 bits", id="rejects"),
+        pytest.param({"drop_ports": str(1 << 32)}, "drop_ports", "0 to 4294967295", id="port"),
+        pytest.param({"drop_ports": "9" * 5000}, "drop_ports", "whole numbers", id="thousands-of-digits"),
+    ],
+)
+def test_what_breaks_the_rules_is_said_beside_its_field(
+    as_owner: Client, vpc: Vpc, entered: dict[str, str], field: str, said: str
+) -> None:
+    exporter = make_exporter(account=vpc.account, region=vpc.region, name="before")
+    data = {"name": "after", "byte_layer": "L2"} | entered
+    errors = as_owner.post(f"{LIST}{exporter.pk}/edit/", data).context["form"].errors
+    assert list(errors) == [field]
+    assert said in errors[field][0]
+    exporter.refresh_from_db()
+    assert exporter.name == "before"
+
+
+def test_all_that_breaks_the_rules_is_said_at_once(as_owner: Client, vpc: Vpc) -> None:
+    exporter = make_exporter(account=vpc.account, region=vpc.region)
+    much = str(1 << 64)
+    data = {"name": "1", "byte_layer": "L2", "accept_points": much, "reject_points": much, "drop_ports": much}
+    errors = as_owner.post(f"{LIST}{exporter.pk}/edit/", data).context["form"].errors
+    assert set(errors) == {"name", "accept_points", "reject_points", "drop_ports"}
+
+
+def test_points_of_64_bits_are_numbers_too(as_owner: Client, vpc: Vpc) -> None:
+    exporter = make_exporter(account=vpc.account, region=vpc.region)
+    largest = str((1 << 64) - 1)
+    data = {"name": "edge", "byte_layer": "L2", "accept_points": largest}
+    assert as_owner.post(f"{LIST}{exporter.pk}/edit/", data).status_code == 302
+    exporter.refresh_from_db()
+    assert exporter.observation_points == {largest: "ACCEPT"}
+
+
 def test_details_show_losses_and_what_matched_no_interface(as_owner: Client, vpc: Vpc) -> None:
     exporter = make_exporter()
     Unattributed.objects.create(
@@ -160,6 +199,19 @@ def test_an_exporter_that_holds_flows_back_gets_the_setting_to_change(
 )
 def test_a_clock_that_is_off_is_told(offset: int, said: bool) -> None:
     assert (hints.clock(offset) is not None) == said
+
+
+def test_hints_are_in_the_language_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hints, "gettext", lambda text: f"«{text}»")
+    held = hints.hold_back(3_600_000, 5_000, interval=10, lateness=60)
+    behind, ahead = hints.clock(40_000), hints.clock(-8_000_000)
+    assert held and behind and ahead
+    assert held.title == "«This exporter holds flows back for up to «60 min»»"
+    assert held.text.startswith("«Windows of 10 min close 60 s after their end.")
+    assert held.commands[-1].startswith("«router")
+    assert behind.title == "«The clock of this exporter is «40 s» behind the collector's»"
+    assert ahead.title == "«The clock of this exporter is «2 h» ahead of the collector's»"
+    assert behind.text.startswith("«Its times")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand
 
 from analytics.benchmarks import aggregate, decode, memory, pages, query
 from analytics.benchmarks.measure import Measure
+from console.management.pipes import ends_with_reader
 
 AREAS: dict[str, Callable[[Path], Iterator[Measure]]] = {
     "decode": decode.run,
@@ -26,7 +27,7 @@ AREAS: dict[str, Callable[[Path], Iterator[Measure]]] = {
 
 
 class Command(BaseCommand):
-    """Run the measurements; exit code 1 when a target is missed."""
+    """Run the measurements; exit code 1 when a target is missed, 0 when nobody reads the output any more."""
 
     help = (
         "Measure decode, aggregation, storage and memory against the bare engine in the same run.\n\n"
@@ -38,6 +39,7 @@ class Command(BaseCommand):
         parser.add_argument("area", nargs="?", choices=AREAS, help="only this area")
         parser.add_argument("--format", choices=("table", "json"), default="table")
 
+    @ends_with_reader
     def handle(self, *args: Any, **options: Any) -> None:
         measures: list[Measure] = []
         for name in [options["area"]] if options["area"] else AREAS:
@@ -48,6 +50,7 @@ class Command(BaseCommand):
                         self.stdout.write(_line(measure))
         if options["format"] == "json":
             self.stdout.write(json.dumps([measure.as_row() for measure in measures], indent=2))
+        self.stdout.flush()
         if not all(measure.ok for measure in measures):
             sys.exit(1)
 

@@ -18,6 +18,7 @@ from analytics import run
 from analytics.csvsafe import csv_cell
 from analytics.moments import parse_moment
 from analytics.run import QueryError, Result, RunError, run_query
+from console.management.pipes import ends_with_reader
 from flowlogs.models import Logstore
 from flowlogs.record import NOT_APPLICABLE
 
@@ -30,7 +31,8 @@ EPILOG = """examples:
   python3 manage.py query --project demo-flow-logs-hangzhou --logstore vpc-shop-prod \\
     '* | select srcaddr, sum(bytes) as bytes group by srcaddr order by bytes desc limit 10' --format csv
 
-exit code: 0 done, 1 the query failed, 2 the command or the query is not well-formed
+exit code: 0 done, or nobody reads the output any more; 1 the query failed; 2 the command or the query is not
+well-formed
 """
 
 
@@ -60,6 +62,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--format", choices=sorted(PRINTERS), default="table")
 
+    @ends_with_reader
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the query and print its rows."""
         logstore = find_logstore(options["project"], options["logstore"], options["region"])
@@ -73,6 +76,7 @@ class Command(BaseCommand):
         except RunError as error:
             raise CommandError(str(error), returncode=FAILED) from error
         PRINTERS[options["format"]](result, self.stdout)
+        self.stdout.flush()
         for remark in remarks(result):
             self.stderr.write(remark)
 

@@ -25,6 +25,7 @@ from console.children import Children
 from console.models import User
 from console.readiness import FOLDERS
 from console.roles import Beat, Web, Worker
+from console.secret import FOLDER_MODE
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +165,7 @@ def _make_folder(name: str) -> None:
     """Make the folder of a setting, or say which one cannot be written and why."""
     folder: Path = getattr(settings, name)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -12,6 +10,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
+from console.management.pipes import ends_with_reader
 from flowlogs import codec
 from flowlogs.management.captures import Capture, port_number
 from flowlogs.management.tally import Tally
@@ -32,7 +31,8 @@ class Command(BaseCommand):
         "the field names of a flow log record; '-' is what only a flow log knows, counts are as exported. Totals of "
         "each stream, sequence gaps and what could not be decoded follow on standard error. "
         "Example: python3 manage.py decode exporters.pcap --port 2055 --format json > flows.json. "
-        "Exit code 0: decoded; 1: no capture, damaged, or nothing to decode in it; 2: wrong usage."
+        "Exit code 0: decoded, or nobody reads the output any more; 1: no capture, damaged, or nothing to decode in "
+        "it; 2: wrong usage."
     )
     requires_system_checks: list[str] = []
 
@@ -42,20 +42,17 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=port_number, metavar="N", help="only datagrams to this UDP port")
         parser.add_argument("--format", choices=sorted(_LINES), default="csv", help="csv (default) or json")
 
+    @ends_with_reader
     def handle(self, *, file: Path, port: int | None, format: str, **options: Any) -> None:
         """Decode batch by batch. Raise CommandError when nothing could be decoded, or not all of the file."""
         capture, tally = Capture(file, port), Tally()
-        try:
-            for number, decoded in enumerate(_batches(capture)):
-                if number == 0 and format == "csv":
-                    self.stdout.write(codec.csv_header())
-                tally.add(decoded)
-                self._write(_LINES[format](decoded.flows))
-            self.stdout.flush()
-        except BrokenPipeError:
-            # whoever read the flows has seen enough; the interpreter must not flush into the closed pipe
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return
+        for number, decoded in enumerate(_batches(capture)):
+            if number == 0 and format == "csv":
+                self.stdout.write(codec.csv_header())
+            tally.add(decoded)
+            self._write(_LINES[format](decoded.flows))
+        # a reader that has seen enough wants no totals either
+        self.stdout.flush()
         if not tally.datagrams:
             raise CommandError(capture.explain_nothing())
         for line in tally.lines(capture.notes):
