@@ -36,7 +36,7 @@ def assemble(scan: Scan, rows: Rows, sources: Sources) -> Flows:
             continue
         found = records_of(group)
         np.add.at(rows.flows, found.rows, found.counts)
-        _count_torn(scan.registry, rows, found)
+        _count_torn(scan, rows, found)
         if group.layout.kind is Kind.FLOW:
             parts += _parts(group, found)
         else:
@@ -69,13 +69,15 @@ def _parts(group: Group, found: GroupRecords) -> list[_Part]:
     ]
 
 
-def _count_torn(registry: Registry, rows: Rows, found: GroupRecords) -> None:
+def _count_torn(scan: Scan, rows: Rows, found: GroupRecords) -> None:
     """Count the sets of variable-length records that end within one."""
     for row in found.rows[found.torn].tolist():
-        stream = registry.streams[int(rows.stream[row])]
+        stream = scan.registry.streams[int(rows.stream[row])]
         stream.counters.undecodable_sets += 1
         rows.unsure[row] = 1
-        registry.lose(stream.index, 1, "datagrams", int(rows.received_ns[row]), Reason.UNDECODABLE)
+        since, received_ns = int(rows.serial[row]), int(rows.received_ns[row])
+        serial = scan.waited.get(row, since)
+        scan.registry.break_datagram(stream, serial, received_ns, Reason.UNDECODABLE, since)
 
 
 def _count_skipped(registry: Registry, rows: Rows, group: Group, found: GroupRecords) -> None:

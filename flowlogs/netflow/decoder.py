@@ -20,8 +20,8 @@ class Decoded:
     """What a batch of datagrams held.
 
     Flows are in the order of their templates, not of their receipt; ``Flows.stream`` indexes ``streams``. Besides the
-    streams of the batch there are those of which data or sequence gaps were given up on. ``sessions`` go into the
-    next batch.
+    streams of the batch there are others of their exporters, and those of which data or gaps were given up on.
+    ``sessions`` go into the next batch.
     """
 
     flows: Flows
@@ -45,11 +45,12 @@ def decode(
     for received_ns, address, port, payload in datagrams:
         scan.add(received_ns, address, port, payload)
     if now_ns is not None:
-        registry.tick(max(now_ns, registry.clock_ns))
+        registry.tick_through(now_ns)
     rows = rows_of(scan)
     sources = sources_of(scan, rows)
     flows = assemble(scan, rows, sources)
-    check_order(registry, rows, sources, sessions.serial + 1)
+    registry.tell_broken()
+    check_order(registry, rows, sources)
     return Decoded(
         flows=flows,
         streams=registry.keys,

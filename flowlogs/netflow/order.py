@@ -24,14 +24,9 @@ NEVER_NS: Final = 1 << 62
 Numbers = NDArray[np.int64]
 
 
-def check_order(registry: Registry, rows: Rows, sources: Sources, first_serial: int) -> None:
-    """Advance the sequences of all streams and note what was lost.
-
-    ``first_serial`` is the serial number of the first datagram. Data that waited have no part in this.
-    """
+def check_order(registry: Registry, rows: Rows, sources: Sources) -> None:
+    """Advance the sequences of all streams and note what was lost. Data that waited have no part in this."""
     numbered = np.flatnonzero(rows.sequence != NO_SEQUENCE)
-    serials = np.zeros(len(rows.sequence), dtype=np.int64)
-    serials[numbered] = np.arange(first_serial, first_serial + len(numbered))
     order = numbered[np.argsort(rows.stream[numbered], kind="stable")]
     bounds = np.searchsorted(rows.stream[order], np.arange(len(registry.streams) + 1))
     common: dict[int, tuple[SharedSequence, list[Numbers]]] = {}
@@ -40,12 +35,15 @@ def check_order(registry: Registry, rows: Rows, sources: Sources, first_serial: 
         stream.counters.datagrams += len(own)
         shared = stream.shared
         if shared is not None and not shared.is_refuted:
-            first = np.searchsorted(serials[own], shared.since, side="right")
+            first = np.searchsorted(rows.serial[own], shared.since, side="right")
             common.setdefault(id(shared), (shared, []))[1].append(own[first:])
             own = own[:first]
         _advance(registry, stream, own, rows, sources)
-    for shared, parts in common.values():
-        _advance_together(registry, shared, np.sort(np.concatenate(parts)), rows, sources)
+    jumped: dict[int, dict[int, Stream]] = {each: {} for each in common}
+    for stream in registry.with_open_gaps() if common else []:
+        jumped.get(id(stream.shared), {})[stream.number] = stream
+    for number, (shared, parts) in common.items():
+        _advance_together(registry, shared, jumped[number], np.sort(np.concatenate(parts)), rows, sources)
     _settle(registry)
 
 
@@ -107,33 +105,62 @@ def _points(registry: Registry, own: Numbers, rows: Rows, sources: Sources) -> I
 
 
 def _advance_together(
-    registry: Registry, shared: SharedSequence, own: Numbers, rows: Rows, sources: Sources
+    registry: Registry,
+    shared: SharedSequence,
+    jumped: dict[int, Stream],
+    own: Numbers,
+    rows: Rows,
+    sources: Sources,
 ) -> None:
-    """Advance the streams of a session whose domains may be numbered as one, in the order of their datagrams."""
+    """Advance the streams of a session whose domains may be numbered as one, in the order of their datagrams.
+
+    ``jumped`` are those that have gaps. These are no losses once the domains prove to be numbered as one.
+    """
     for row, point in zip(own.tolist(), _points(registry, own, rows, sources), strict=True):
         stream = registry.streams[int(rows.stream[row])]
-        missing = stream.state.tracker.advance(point)
-        if not shared.is_refuted:
-            shared.weigh(stream.id[2], point)
-            together = shared.tracker.advance(point)
-            missing = together if shared.is_one else missing
-        registry.miss(stream.id, missing)
+        tracker = stream.state.tracker
+        if shared.is_refuted:
+            registry.miss(stream.id, tracker.advance(point))
+            continue
+        _settle_before(registry, jumped, point, int(rows.serial[row]))
+        last_heard = (*stream.id[:2], shared.domain, stream.id[3])
+        registry.miss(last_heard, shared.settle(point.clock_ns))
+        apart, together = tracker.advance(point), shared.advance(stream.id[2], point)
+        if tracker.gaps:
+            jumped[stream.number] = stream
+        if shared.is_one:
+            _drop_gaps(jumped)
+        registry.miss(stream.id, together if shared.is_one else apart)
+
+
+def _settle_before(registry: Registry, jumped: dict[int, Stream], point: Point, serial: int) -> None:
+    """Note the gaps of streams that a batch would have settled that ended before this datagram."""
+    for number, stream in list(jumped.items()):
+        is_forgotten = stream.forgotten is not None and stream.forgotten < serial
+        tracker = stream.state.tracker
+        registry.miss(stream.id, tracker.settle(NEVER_NS if is_forgotten else point.clock_ns))
+        if not tracker.gaps:
+            del jumped[number]
+
+
+def _drop_gaps(jumped: dict[int, Stream]) -> None:
+    for stream in jumped.values():
+        stream.state.tracker.gaps = []
+    jumped.clear()
 
 
 def _settle(registry: Registry) -> None:
     """Note the gaps that time has run out for, and all of streams that are forgotten."""
     for stream in registry.streams:
         tracker = stream.state.tracker
-        if stream.is_forgotten:
+        if stream.forgotten is not None:
             registry.miss(stream.id, tracker.settle(NEVER_NS))
     for stream in registry.with_gaps():
-        missing = stream.state.tracker.settle(registry.clock_ns)
-        if stream.shared is None or not stream.shared.is_one:
-            registry.miss(stream.id, missing)
+        registry.miss(stream.id, stream.state.tracker.settle(registry.clock_ns))
     for stream_id, shared in registry.shared_with_gaps():
-        missing = shared.tracker.settle(registry.clock_ns)
-        if shared.is_one:
-            registry.miss(stream_id, missing)
+        registry.miss(stream_id, shared.settle(registry.clock_ns))
+    for stream_id, shared in registry.shared_at_end():
+        registry.miss(stream_id, shared.settle(NEVER_NS))
     for stream in registry.streams:
         stream.counters.out_of_order += stream.state.tracker.out_of_order
         stream.counters.resets += stream.state.tracker.resets

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .registry import Registry
 from .sampling import RateTable
-from .scan import NO_UPTIME, ROW_FIELDS, ROW_WIDTH, Scan
+from .scan import NO_SEQUENCE, NO_UPTIME, ROW_FIELDS, ROW_WIDTH, Scan
 from .sources import NO_TABLE, Sources
 from .templates import V9
 
@@ -23,7 +23,11 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One row a datagram, as the scan noted it; ``flows`` is how many records it holds, or says it held."""
+    """One row a datagram, as the scan noted it; ``flows`` is how many records it holds, or says it held.
+
+    ``serial`` is the serial number of the datagram; in the row of a set that waited, of the one that
+    brought its template.
+    """
 
     received_ns: Numbers
     clock_ns: Numbers
@@ -35,13 +39,16 @@ class Rows:
     options: Numbers
     flows: Numbers
     unsure: Numbers
+    serial: Numbers
 
 
 def rows_of(scan: Scan) -> Rows:
     """Return what a scan noted, without the flows, which are counted later."""
     table = np.array(scan.rows, dtype=np.int64).reshape(-1, ROW_WIDTH)
     columns = dict(zip(ROW_FIELDS, np.ascontiguousarray(table.T), strict=True))
-    return Rows(flows=columns.pop("unseen"), **columns)
+    numbered = np.cumsum(columns["sequence"] != NO_SEQUENCE)
+    serial = scan.registry.serial + numbered - numbered[-1:].sum()
+    return Rows(flows=columns.pop("unseen"), serial=serial, **columns)
 
 
 def sources_of(scan: Scan, rows: Rows) -> Sources:

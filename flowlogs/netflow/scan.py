@@ -41,7 +41,7 @@ class Scan:
     """Walks the datagrams of a batch in order and notes what the columns are made from.
 
     ``rows`` holds ``ROW_WIDTH`` numbers a datagram; ``groups`` the data sets by layout; ``views`` what the exporters
-    told of themselves.
+    told of themselves; ``waited`` the serial numbers of the datagrams whose sets waited, by their rows.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -49,7 +49,9 @@ class Scan:
         self.groups: dict[Layout, Group] = {}
         self.rows = array("q")
         self.views: list[View] = [View()]
+        self.waited: dict[int, int] = {}
         self._count = 0
+        self._malformed = -1
         self._options: dict[Layout, Group] = {}
         self._v5_views: dict[int, int] = {1: 0}
         self._v5_layout = version5.layout()
@@ -89,7 +91,7 @@ class Scan:
             self._break(stream, row, Reason.TRUNCATED if length > size else Reason.MALFORMED)
         elif length < size:
             # a datagram holds one message (RFC 7011 section 10.3.3); what follows it is not read
-            stream.counters.malformed += 1
+            self._malform(stream, row)
 
     def _v9(self, received_ns: int, address: bytes, port: int, payload: bytes) -> None:
         _, _, uptime_ms, seconds, sequence, domain = V9_HEADER.unpack_from(payload)
@@ -117,7 +119,7 @@ class Scan:
             body = payload[start : start + present * version5.RECORD_LENGTH]
             self._add(self._group(self._v5_layout), stream, row, body)
         if present < count:
-            stream.counters.malformed += 1
+            self._malform(stream, row)
             self._note(row, _UNSEEN, count - present)
             self.registry.lose(stream.index, count - present, "flows", received_ns, Reason.TRUNCATED)
 
@@ -150,12 +152,18 @@ class Scan:
 
     def _break(self, stream: Stream, row: int, reason: Reason) -> None:
         """Count a datagram of which not all could be read."""
-        stream.counters.malformed += 1
+        self._malform(stream, row)
         self._lose_rest(stream, row, reason)
+
+    def _malform(self, stream: Stream, row: int) -> None:
+        """Count a datagram as malformed, once."""
+        stream.counters.malformed += row != self._malformed
+        self._malformed = row
 
     def _lose_rest(self, stream: Stream, row: int, reason: Reason) -> None:
         self._note(row, _UNSURE, 1)
-        self.registry.lose(stream.index, 1, "datagrams", self.rows[row * ROW_WIDTH], reason)
+        received_ns, serial = self.rows[row * ROW_WIDTH], self.waited.get(row, self.registry.serial)
+        self.registry.break_datagram(stream, serial, received_ns, reason)
 
     def _sets(self, stream: Stream, row: int, payload: bytes, offset: int, end: int) -> bool:
         """Read the sets of a datagram; tell whether all of them are whole."""
@@ -220,7 +228,7 @@ class Scan:
         except MalformedTemplateError as error:
             # a template that stood in its place would read the data that follow wrongly
             self.registry.drop_template(stream, error.template_id)
-            stream.counters.malformed += 1
+            self._malform(stream, row)
             stream.counters.rejected_templates += 1
 
     def _announce(self, stream: Stream, row: int, announcement: Announcement, is_options: bool) -> None:
@@ -249,6 +257,7 @@ class Scan:
             return
         for each in self.registry.take_waiting(stream, template_id):
             own = self._row(stream, each.received_ns, each.export_ms, each.uptime_ms, NO_SEQUENCE)
+            self.waited[own] = each.datagram
             self._add(group, stream, own, each.body)
 
     def _tell(self, stream: Stream, row: int) -> None:
@@ -259,8 +268,9 @@ class Scan:
             stream.counters.options_records += len(found.records)
             own = found.counts[found.rows == row].sum()
             self._note(row, _OPTIONS, self.rows[row * ROW_WIDTH + _OPTIONS] + int(own))
-            if found.torn.any():
-                self._lose_rest(stream, row, Reason.UNDECODABLE)
+            for torn in found.rows[found.torn].tolist():
+                stream.counters.undecodable_sets += 1
+                self._lose_rest(stream, torn, Reason.UNDECODABLE)
             if layout.tells and len(found.records):
                 options = options.told(domain, found.records)
         self._options = {}

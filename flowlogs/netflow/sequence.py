@@ -65,8 +65,8 @@ class Gap(NamedTuple):
     later: int
 
     def is_due(self, clock_ns: int) -> bool:
-        """Tell whether nothing will fill it any more by this time; nor when the clock was set back since."""
-        return clock_ns >= self.due_ns or clock_ns < self.due_ns - UNCLEAR_NS
+        """Tell whether nothing will fill it any more by this time."""
+        return clock_ns >= self.due_ns
 
 
 @dataclass(slots=True)

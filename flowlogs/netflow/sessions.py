@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from .model import StreamKey, address_bytes, address_text
 from .options import Options
-from .sequence import Point, Tracker, continues
+from .sequence import Missing, Point, Tracker, continues
 from .templates import Template
 
 FORMAT: Final = 1
@@ -49,18 +49,20 @@ class WaitingSet(NamedTuple):
 class StreamState:
     """Templates in the order in which they were last announced, waiting sets by the id of their template.
 
-    ``seen`` is the serial number of the last datagram.
+    ``seen`` is the serial number of the last datagram; ``told`` are those of datagrams that count as lost already,
+    while sets of them wait.
     """
 
     templates: dict[int, Template] = field(default_factory=dict)
     waiting: dict[int, list[WaitingSet]] = field(default_factory=dict)
     tracker: Tracker = field(default_factory=Tracker)
     seen: int = 0
+    told: frozenset[int] = frozenset()
 
     def copy(self) -> StreamState:
         """Return a state that goes its own way."""
         waiting = {template_id: list(sets) for template_id, sets in self.waiting.items()}
-        return StreamState(dict(self.templates), waiting, self.tracker.copy(), self.seen)
+        return StreamState(dict(self.templates), waiting, self.tracker.copy(), self.seen, self.told)
 
     @property
     def waiting_size(self) -> int:
@@ -112,6 +114,17 @@ class SharedSequence:
                 self.misses = min(self.misses + 1, MOST_HITS)
         self.domain = domain
 
+    def advance(self, domain: int, point: Point) -> list[Missing]:
+        """Take the next datagram and return what is now known to be lost if the domains are numbered as one."""
+        self.weigh(domain, point)
+        missing = self.tracker.advance(point)
+        return missing if self.is_one else []
+
+    def settle(self, clock_ns: int) -> list[Missing]:
+        """Return the gaps that nothing will fill any more by this time if the domains are numbered as one."""
+        missing = self.tracker.settle(clock_ns)
+        return missing if self.is_one else []
+
 
 @dataclass(slots=True)
 class SessionState:
@@ -140,12 +153,14 @@ class SessionState:
 class Sessions:
     """The state of all exporters; never changed, every batch returns new ones.
 
-    ``clock_ns`` is the latest receipt time so far; ``serial`` counts datagrams; ``held`` is the size of all states.
+    ``clock_ns`` is how far their clock has gone, ``received_ns`` the latest receipt time so far; ``serial`` counts
+    datagrams; ``held`` is the size of all states.
     """
 
     streams: Mapping[StreamId, StreamState] = field(default_factory=dict)
     sessions: Mapping[SessionId, SessionState] = field(default_factory=dict)
     clock_ns: int = 0
+    received_ns: int = 0
     serial: int = 0
     held: int = 0
 
@@ -154,6 +169,7 @@ class Sessions:
         return {
             "format": FORMAT,
             "clock_ns": self.clock_ns,
+            "received_ns": self.received_ns,
             "serial": self.serial,
             "sessions": [_session_to_json(key, state) for key, state in self.sessions.items()],
             "streams": [_stream_to_json(key, state) for key, state in self.streams.items()],
@@ -167,7 +183,8 @@ class Sessions:
         streams = dict(_stream_from_json(value) for value in values["streams"])
         sessions = dict(_session_from_json(value) for value in values["sessions"])
         held = sum(state.size for state in streams.values()) + sum(state.size for state in sessions.values())
-        return cls(streams, sessions, values["clock_ns"], values["serial"], held)
+        clock_ns = values["clock_ns"]
+        return cls(streams, sessions, clock_ns, values.get("received_ns", clock_ns), values["serial"], held)
 
 
 def stream_key(stream: StreamId) -> StreamKey:
@@ -186,6 +203,7 @@ def _stream_to_json(stream: StreamId, state: StreamState) -> dict[str, Any]:
         "waiting": [[*each[:-1], _text(each.body)] for sets in state.waiting.values() for each in sets],
         "tracker": state.tracker.to_json(),
         "seen": state.seen,
+        "told": sorted(state.told),
     }
 
 
@@ -203,6 +221,7 @@ def _stream_from_json(value: Mapping[str, Any]) -> tuple[StreamId, StreamState]:
         waiting=waiting,
         tracker=Tracker.from_json(value["tracker"]),
         seen=value["seen"],
+        told=frozenset(value.get("told", ())),
     )
 
 

@@ -222,3 +222,11 @@ def test_bytes_behind_an_ipfix_message_are_counted_and_not_read():
     decoded = run(ipfix(ipfix_template_set(256, FIELDS), set_(256, RECORD)) + b"more")
     assert len(decoded.flows) == 1
     assert counted(decoded, "malformed") == 1
+
+
+def test_a_datagram_that_is_malformed_in_many_ways_is_counted_once():
+    broken = set_(2, struct.pack(">HH", 256, 9) + bytes.fromhex("00010004"))
+    decoded = run(ipfix(broken, broken, set_(256, RECORD))[:-3], ipfix(broken) + b"more")
+    assert counted(decoded, "malformed") == 2
+    assert counted(decoded, "rejected_templates") == 3
+    assert lost(decoded) == [(1, "datagrams")]

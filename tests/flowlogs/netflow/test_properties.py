@@ -182,6 +182,16 @@ def content(*parts: Decoded) -> tuple[Counter, list, dict]:
     return flows, sorted(losses), {key: each for key, each in counters.items() if each != Counters()}
 
 
+def told_once(decoded: Decoded, datagrams: list[Datagram]) -> bool:
+    """Tell whether no more datagrams of a time are told to be unreadable than were received."""
+    told = Counter(
+        loss.received_ns
+        for loss in decoded.losses
+        if loss.unit == "datagrams" and loss.reason != "sequence gap"
+    )
+    return told <= Counter(each.received_ns for each in datagrams)
+
+
 def state(sessions: Sessions) -> dict:
     """Return the state of sessions, whatever the order in which exporters came."""
     values = through_json(sessions).to_json()
@@ -190,26 +200,40 @@ def state(sessions: Sessions) -> dict:
     return values
 
 
-TIGHT = {"MOST_STREAMS": 2, "MOST_HELD_BYTES": 1200, "MOST_WAITING_BYTES": 700, "MOST_TEMPLATES": 2}
+LIMITS = {
+    "usual limits": {"MOST_TEMPLATES": 1000},
+    "few streams": {"MOST_STREAMS": 2},
+    "little waiting": {"MOST_WAITING_BYTES": 700},
+    "little held": {"MOST_HELD_BYTES": 900},
+    "all tight": {
+        "MOST_STREAMS": 2, "MOST_HELD_BYTES": 1200, "MOST_WAITING_BYTES": 700, "MOST_TEMPLATES": 2,
+    },
+}  # fmt: skip
+"""Limits of the registry that a few datagrams reach."""
 
 
-@pytest.mark.parametrize("limits", [{"MOST_TEMPLATES": 1000}, TIGHT], ids=["usual limits", "tight limits"])
-@given(datagrams=batches(), split=st.integers(0, 30))
+def in_parts(datagrams: list[Datagram], cuts: list[int]) -> list[Decoded]:
+    """Decode datagrams cut into batches; a batch is told the latest time that may be told after it."""
+    sessions, decoded, start = Sessions(), [], 0
+    for end in [*sorted(cuts), len(datagrams)]:
+        now_ns = datagrams[end].received_ns - 1 if end < len(datagrams) else None
+        decoded.append(decode(datagrams[start:end], sessions, now_ns=now_ns))
+        sessions, start = through_json(decoded[-1].sessions), max(start, end)
+    return decoded
+
+
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+@given(datagrams=batches(), cuts=st.lists(st.integers(0, 30), min_size=1, max_size=4))
 @settings(deadline=None, max_examples=200)
-def test_two_halves_give_the_same_as_one_batch(limits, datagrams, split):
+def test_the_same_is_told_however_datagrams_are_cut_into_batches(limits, datagrams, cuts):
     with patch.multiple(registry, **limits):
         whole = decode(datagrams, Sessions())
-        first = decode(datagrams[:split], Sessions())
-        second = decode(datagrams[split:], through_json(first.sessions))
-    halves, at_once = content(first, second), content(whole)
-    assert (halves[0], halves[2]) == (at_once[0], at_once[2])
-    if limits is TIGHT:
-        # a datagram whose sets are given up in one batch after another, for lack of room, is told in each
-        assert set(halves[1]) == set(at_once[1])
-    else:
-        assert halves[1] == at_once[1]
-    assert second.sessions.held == whole.sessions.held == through_json(whole.sessions).held
-    assert state(second.sessions) == state(whole.sessions)
+        parts = in_parts(datagrams, cuts)
+    assert content(*parts) == content(whole)
+    after = parts[-1].sessions
+    assert after.held == whole.sessions.held == through_json(whole.sessions).held
+    assert state(after) == state(whole.sessions)
+    assert told_once(whole, datagrams)
 
 
 @given(batches())

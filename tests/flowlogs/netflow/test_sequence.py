@@ -3,10 +3,11 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import pytest
 
-from flowlogs.netflow import Datagram
+from flowlogs.netflow import Datagram, registry
 
 from .messages import (
     EXPORT_S,
@@ -227,6 +228,62 @@ def test_noise_in_the_engine_bytes_is_no_loss():
     rest = payloads[20:]
     assert lost(run(*rest, sessions=through_json(learned.sessions))) == []
     assert sum(count for count, _ in lost(run(*rest[:60], *rest[63:], sessions=learned.sessions))) == 15
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["one batch", "two batches"])
+def test_what_is_missing_of_all_engines_together_is_told_when_their_exporter_is_forgotten(apart):
+    made = [
+        datagram(v5(*[v5_record()] * 5, sequence=5 * place, engine=place % 2), RECEIVED_NS + place)
+        for place in range(21)
+    ]
+    others = [datagram(v5(v5_record()), RECEIVED_NS + 100 + port, port=port) for port in (1, 2)]
+    with patch.object(registry, "MOST_STREAMS", 2):
+        if apart:
+            first = run(*made[:17], *made[20:], now_ns=None)
+            assert lost(first) == []
+            decoded = run(*others, sessions=through_json(first.sessions), now_ns=None)
+        else:
+            decoded = run(*made[:17], *made[20:], *others, now_ns=None)
+    assert lost(decoded) == [(15, "flows")]
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["one batch", "two batches"])
+def test_gaps_of_engines_that_prove_to_be_numbered_as_one_are_no_loss(apart):
+    engines = [0, 1, 0, 1, *[1] * 8]
+    times = [0, 1, 2, 3, *range(2000, 10_000, 1000)]
+    made = [
+        datagram(v5(*[v5_record()] * 5, sequence=5 * place, engine=engine), RECEIVED_NS + at * 1_000_000)
+        for place, (engine, at) in enumerate(zip(engines, times, strict=True))
+    ]
+    first = run(*made[:4], now_ns=None)
+    if apart:
+        assert lost(first) == lost(run(*made[4:], sessions=through_json(first.sessions))) == []
+    else:
+        assert lost(run(*made)) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "missing"),
+    [
+        pytest.param([(0, 15), (1, 16), (0, 17), (2, 18)], [1], id="a gap of one domain"),
+        pytest.param(
+            [(0, 0), (1, 1), (0, 5), (1, 6), (0, 7)], [4, 4], id="a gap of two, and of all together"
+        ),
+    ],
+)
+@pytest.mark.parametrize("cut", ["no cut", "a cut", "a cut, and time passes"])
+def test_gaps_due_before_domains_prove_to_be_numbered_as_one_are_told_however_batches_are_cut(
+    seen, missing, cut
+):
+    *before, last = [datagram(v9(domain=domain, sequence=sequence), RECEIVED_NS) for domain, sequence in seen]
+    last = last._replace(received_ns=RECEIVED_NS + 2 * SECOND)
+    if cut == "no cut":
+        losses = lost(run(*before, last))
+    else:
+        now_ns = RECEIVED_NS + 3 * SECOND // 2 if cut.endswith("passes") else None
+        first = run(*before, now_ns=now_ns)
+        losses = lost(first) + lost(run(last, sessions=through_json(first.sessions)))
+    assert losses == [(count, "datagrams") for count in missing]
 
 
 def test_a_truncated_version_5_datagram_loses_its_missing_flows_only():

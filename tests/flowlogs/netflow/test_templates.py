@@ -2,10 +2,11 @@
 
 import json
 import struct
+from unittest.mock import patch
 
 import pytest
 
-from flowlogs.netflow import Sessions
+from flowlogs.netflow import Sessions, registry
 
 from .messages import (
     END_NS,
@@ -242,6 +243,113 @@ def test_two_waiting_sets_of_one_datagram_are_one_lost_datagram():
     decoded = run(ipfix(set_(256, record(1)), set_(257, record(2))))
     assert lost(decoded) == [(1, "datagrams")]
     assert counted(decoded, "unknown_template") == 2
+
+
+@pytest.mark.parametrize("end_ns", [END_NS, RECEIVED_NS + 61 * SECOND], ids=["at the end", "by the clock"])
+def test_datagrams_that_wait_for_the_same_templates_are_lost_once_each(end_ns):
+    both = [set_(256, record(1)), set_(257, record(2))]
+    decoded = run(ipfix(*both), ipfix(*both), ipfix(*both), now_ns=end_ns)
+    assert lost(decoded) == [(1, "datagrams")] * 3
+    assert counted(decoded, "unknown_template") == 6
+
+
+@pytest.mark.parametrize(
+    ("early", "reason"),
+    [
+        pytest.param(ipfix(set_(256, record(1)), set_(257, record(2) * 50)), "no template", id="no room for one"),
+        pytest.param(ipfix(set_(256, record(1)), set_(257, record(2)))[:-3], "truncated", id="cut"),
+        pytest.param(
+            ipfix(ipfix_template_set(258, FIELDS), set_(256, record(1)), set_(258, b"short")),
+            "undecodable data",
+            id="undecodable",
+        ),
+        pytest.param(
+            ipfix(
+                ipfix_template_set(258, [*FIELDS, (82, VARIABLE)]),
+                set_(256, record(1)),
+                set_(258, record(2) + b"\xff"),
+            ),
+            "undecodable data",
+            id="torn",
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("apart", [False, True], ids=["one batch", "two batches"])
+def test_a_datagram_is_lost_once_for_what_showed_first(early, reason, apart):
+    late = datagram(ipfix(domain=9), RECEIVED_NS + 61 * SECOND)
+    with patch.object(registry, "MOST_WAITING_BYTES", 700):
+        if apart:
+            first = run(early, now_ns=None)
+            losses = [*first.losses, *run(late, sessions=through_json(first.sessions)).losses]
+        else:
+            losses = run(early, late).losses
+    assert [(loss.count, loss.unit, loss.received_ns, loss.reason) for loss in losses] == [
+        (1, "datagrams", RECEIVED_NS, reason)
+    ]
+
+
+def test_a_lost_datagram_is_remembered_only_while_sets_of_it_wait():
+    first = run(ipfix(set_(256, record(1)), set_(257, record(2)))[:-3], now_ns=None)
+    assert [state.told for state in first.sessions.streams.values()] == [{1}]
+    after = run(ipfix(ipfix_template_set(256, FIELDS)), sessions=through_json(first.sessions), now_ns=None)
+    assert [state.told for state in after.sessions.streams.values()] == [set()]
+    assert column(after, "packets") == [1]
+    assert not after.losses
+
+
+def test_what_is_held_for_a_stream_is_not_forgotten_while_it_is_read():
+    with patch.object(registry, "MOST_HELD_BYTES", 500):
+        early = run(ipfix(set_(256, record(1)), set_(257, record(2)), set_(258, record(3))), now_ns=None)
+        held = through_json(early.sessions).held
+        assert early.sessions.held == held > 500
+        assert not early.losses
+        templates = [ipfix_template_set(number_, FIELDS) for number_ in (256, 257, 258)]
+        assert column(run(ipfix(*templates), sessions=early.sessions), "packets") == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "now_ns", [None, RECEIVED_NS + 59_800_000_000], ids=["at once", "time passes before"]
+)
+def test_room_is_made_by_the_second_whatever_part_of_it_has_passed(now_ns):
+    early = datagram(ipfix(set_(256, record(1) * 30)), RECEIVED_NS)
+    before = datagram(ipfix(set_(257, record(1)), sequence=30), RECEIVED_NS + SECOND // 2)
+    last = datagram(ipfix(set_(258, record(1)), sequence=31), RECEIVED_NS + 60_600_000_000)
+    with patch.object(registry, "MOST_WAITING_BYTES", 900):
+        first = run(early, before, now_ns=now_ns)
+        second = run(last, sessions=through_json(first.sessions), now_ns=None)
+    assert not first.losses
+    assert [loss.received_ns for loss in second.losses] == [last.received_ns]
+
+
+def test_data_wait_on_when_the_clock_is_set_back():
+    early = datagram(ipfix(set_(256, record(5))), RECEIVED_NS)
+    first = run(early, now_ns=None)
+    set_back = datagram(v9(), RECEIVED_NS - 3600 * SECOND)
+    later = [
+        datagram(ipfix(domain=9), RECEIVED_NS - 3541 * SECOND),
+        datagram(ipfix(ipfix_template_set(256, FIELDS), sequence=1), RECEIVED_NS - 3540 * SECOND),
+    ]
+    assert column(run(set_back, *later, sessions=first.sessions), "packets") == [5]
+    too_late = datagram(ipfix(ipfix_template_set(256, FIELDS), sequence=1), RECEIVED_NS - 3539 * SECOND)
+    assert lost(run(set_back, too_late, sessions=first.sessions, now_ns=None)) == [(1, "datagrams")]
+
+
+def test_a_clock_that_is_decades_off_at_every_start_does_no_harm():
+    sessions = Sessions()
+    for _ in range(20):
+        for at_ns in (SECOND, RECEIVED_NS):
+            decoded = run(datagram(ipfix(set_(256, record(5))), at_ns), sessions=sessions, now_ns=None)
+            sessions = through_json(decoded.sessions)
+    decoded = run(ipfix(ipfix_template_set(256, FIELDS), sequence=1), sessions=sessions)
+    assert column(decoded, "packets") == [5]
+
+
+def test_a_set_of_options_that_waited_and_is_torn_is_a_loss_of_its_own_datagram():
+    torn = datagram(ipfix(set_(256, number(1, 4) + b"\xff")), RECEIVED_NS)
+    announced = ipfix(ipfix_options_set(256, [(149, 4)], [(82, VARIABLE)]), sequence=1)
+    decoded = run(torn, datagram(announced, RECEIVED_NS + SECOND))
+    assert [(loss.received_ns, loss.reason) for loss in decoded.losses] == [(RECEIVED_NS, "undecodable data")]
+    assert counted(decoded, "undecodable_sets") == 1
 
 
 def test_options_that_waited_for_their_template_are_told():
