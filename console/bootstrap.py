@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,10 @@ STAMP = "flowlog-locks"
 RUNTIME_LOCK = ROOT / "requirements.lock"
 DEVELOPMENT_LOCK = ROOT / "requirements-dev.lock"
 OLDEST_PIP = (22, 3)  # the first that installs into another environment with --python
+PIP_PACKAGE = "python3-pip-whl"  # Debian's package of pip's wheel
+PIP_WHEELS = "usr/share/python-wheels/pip-*.whl"  # what that package holds
+SYSTEM = Path("/")
+APT_OPTIONS = ["-oAcquire::Retries=0", "-oAcquire::http::Timeout=10", "-oAcquire::Languages=none"]
 
 
 def enter(arguments: list[str]) -> None:
@@ -98,22 +103,54 @@ def _create(environment: Path) -> None:
 
 
 def _install(environment: Path, lock: Path) -> None:
-    python = str(_python(environment))
-    host = getattr(sys, "_base_executable", sys.executable)
-    wanted = ["--require-hashes", "--quiet", "-r", str(lock)]
+    with tempfile.TemporaryDirectory(prefix="flowlog-") as folder:
+        command = _installer(str(_python(environment)), Path(folder))
+        if not command:
+            _fail("no pip, no ensurepip, and apt-get fetched none; on Debian: apt-get install python3-venv")
+        if not _run([*command, "--require-hashes", "--quiet", "-r", str(lock)]):
+            _fail(
+                f"could not install what {lock.name} lists (the lines above say why); run the command again to retry"
+            )
+
+
+def _installer(python: str, folder: Path) -> list[str]:
+    """Return the command that installs for that Python, by the first way this machine has; empty where none.
+
+    What has to be fetched for it is put into the folder.
+    """
     uv = shutil.which("uv")
     if uv:
-        command = [uv, "pip", "install", "--python", python, *wanted]
-    elif _pip_version(host) >= OLDEST_PIP:
-        command = [host, "-m", "pip", "--python", python, "install", *wanted]
-    elif _run([python, "-m", "ensurepip"], quiet=True):
-        command = [python, "-m", "pip", "install", *wanted]
-    else:
-        _fail("this Python has neither pip nor ensurepip; on Debian: apt-get install python3-pip")
-    if not _run(command):
-        _fail(
-            f"could not install what {lock.name} lists (the lines above say why); run the command again to retry"
-        )
+        return [uv, "pip", "install", "--python", python]
+    host = getattr(sys, "_base_executable", sys.executable)
+    if _pip_version(host) >= OLDEST_PIP:
+        return [host, "-m", "pip", "--python", python, "install"]
+    if _run([python, "-m", "ensurepip"], quiet=True):
+        return [python, "-m", "pip", "install"]
+    wheel = _pip_wheel(SYSTEM) or _fetched_pip_wheel(folder)
+    # A wheel is a zip file, and Python runs a package inside one.
+    return [python, str(wheel / "pip"), "install"] if wheel else []
+
+
+def _pip_wheel(root: Path) -> Path | None:
+    return next(root.glob(PIP_WHEELS), None)
+
+
+def _fetched_pip_wheel(folder: Path) -> Path | None:
+    """Return pip's wheel from the machine's own Debian archive, unpacked in the folder; nothing is installed."""
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        return None
+
+    def apt(*arguments: str) -> bool:
+        return _run(["apt-get", *APT_OPTIONS, *arguments], quiet=True, folder=folder)
+
+    # The machine's package lists may be missing or out of date, and only root renews those.
+    own_lists = [f"-oDir::State::Lists={folder}", f"-oDir::Cache={folder}"]
+    if not apt("download", PIP_PACKAGE):
+        apt(*own_lists, "update")
+        apt(*own_lists, "download", PIP_PACKAGE)
+    for package in folder.glob("*.deb"):
+        _run(["dpkg-deb", "-x", str(package), str(folder)], quiet=True)
+    return _pip_wheel(folder)
 
 
 def _pip_version(python: str) -> tuple[int, ...]:
@@ -123,10 +160,10 @@ def _pip_version(python: str) -> tuple[int, ...]:
     return (int(found[1]), int(found[2])) if found else ()
 
 
-def _run(command: list[str], *, quiet: bool = False) -> bool:
+def _run(command: list[str], *, quiet: bool = False, folder: Path | None = None) -> bool:
     environ = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     output = subprocess.DEVNULL if quiet else None
-    return subprocess.run(command, env=environ, stdout=output, stderr=output).returncode == 0
+    return subprocess.run(command, env=environ, stdout=output, stderr=output, cwd=folder).returncode == 0
 
 
 def _fail(reason: str) -> NoReturn:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,159 @@ def test_development_lock_holds_the_runtime_lock() -> None:
         return {line.split(" ")[0] for line in (ROOT / name).read_text().splitlines() if "==" in line}
 
     assert pins("requirements.lock") <= pins("requirements-dev.lock")
+
+
+def program(folder: Path, name: str, script: str) -> Path:
+    """Put a shell script into the folder under the name of a program."""
+    file = folder / name
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return file
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: Callable[[str], str]) -> Path:
+    """The only folder that programs are found in: a few plain tools, and what the test adds."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("cp", "mkdir", "tar", "touch"):
+        (folder / name).symlink_to(tool(name))
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(bootstrap, "SYSTEM", tmp_path)
+    return folder
+
+
+WHEEL = "usr/share/python-wheels/pip-23.0-py3-none-any.whl"
+UNPACK = f"mkdir -p $3/{Path(WHEEL).parent} && touch $3/{WHEEL}"
+FETCH = 'case "$*" in *" download python3-pip-whl") touch pip.deb;; *) exit 100;; esac'
+FETCH_WITH_OWN_LISTS = """case "$*" in
+    *"Dir::State::Lists=$PWD "*" update") touch updated;;
+    *"Dir::State::Lists=$PWD "*" download python3-pip-whl") test -e updated && touch pip.deb;;
+    *) exit 100;;
+esac"""
+FETCH_FAILS = "exit 100"
+
+
+@pytest.mark.parametrize(
+    ("pip", "ensurepip", "wheel", "added", "expected"),
+    [
+        pytest.param("23.0", True, True, {"uv": ""}, "bin/uv pip install --python python", id="uv"),
+        pytest.param(
+            "23.0", False, False, {}, "python -m pip --python python install", id="pip, no ensurepip"
+        ),
+        pytest.param("22.2", True, False, {}, "python -m pip install", id="pip too old for --python"),
+        pytest.param("", True, False, {}, "python -m pip install", id="ensurepip, no pip"),
+        pytest.param(
+            "",
+            False,
+            True,
+            {"apt-get": FETCH_FAILS},
+            f"python {WHEEL}/pip install",
+            id="Debian's wheel of pip",
+        ),
+        pytest.param(
+            "",
+            False,
+            False,
+            {"apt-get": FETCH, "dpkg-deb": UNPACK},
+            f"python fetched/{WHEEL}/pip install",
+            id="Debian's archive",
+        ),
+        pytest.param(
+            "",
+            False,
+            False,
+            {"apt-get": FETCH_WITH_OWN_LISTS, "dpkg-deb": UNPACK},
+            f"python fetched/{WHEEL}/pip install",
+            id="Debian's archive, package lists missing",
+        ),
+        pytest.param(
+            "", False, False, {"apt-get": FETCH_FAILS, "dpkg-deb": UNPACK}, "", id="archive out of reach"
+        ),
+        pytest.param("", False, False, {"apt-get": FETCH, "dpkg-deb": "exit 2"}, "", id="package is broken"),
+        pytest.param("", False, False, {}, "", id="not Debian"),
+    ],
+)
+def test_packages_are_installed_with_what_the_machine_has(
+    pip: str,
+    ensurepip: bool,
+    wheel: bool,
+    added: dict[str, str],
+    expected: str,
+    tmp_path: Path,
+    programs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    version = f"echo pip {pip} from a folder" if pip else "exit 1"
+    python = program(
+        tmp_path,
+        "python",
+        f'case "$*" in "-m pip --version") {version};; "-m ensurepip") exit {int(not ensurepip)};; esac',
+    )
+    monkeypatch.setattr(sys, "_base_executable", str(python), raising=False)
+    if wheel:
+        (tmp_path / WHEEL).parent.mkdir(parents=True)
+        (tmp_path / WHEEL).touch()
+    for name, script in added.items():
+        program(programs, name, script)
+    fetched = tmp_path / "fetched"
+    fetched.mkdir()
+    command = bootstrap._installer(str(python), fetched)
+    assert " ".join(command).replace(f"{tmp_path}/", "") == expected
+
+
+@pytest.fixture
+def bare_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Python have neither pip nor ensurepip, as on a Debian with the package python3 alone."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    for module in ("pip", "ensurepip"):
+        (hidden / f"{module}.py").write_text("raise SystemExit(1)\n")
+    monkeypatch.setenv("PYTHONPATH", str(hidden))
+    # A builder inside an environment leaves that one alone; this test is not to look like its builder.
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+
+
+def test_a_debian_without_pip_and_venv_builds_its_environment(
+    tmp_path: Path, programs: Path, bare_python: None, tool: Callable[[str], str]
+) -> None:
+    package = tmp_path / "package"
+    (package / "DEBIAN").mkdir(parents=True)
+    (package / "DEBIAN" / "control").write_text(
+        "Package: python3-pip-whl\nVersion: 1\nArchitecture: all\nMaintainer: nobody\nDescription: pip\n"
+    )
+    (package / WHEEL).parent.mkdir(parents=True)
+    with zipfile.ZipFile(package / WHEEL, "w") as pip:
+        pip.writestr(
+            "pip/__main__.py", "import sys; open(sys.prefix + '/done', 'w').write(' '.join(sys.argv[1:]))"
+        )
+    archive = tmp_path / "python3-pip-whl_1_all.deb"
+    subprocess.run([tool("dpkg-deb"), "--build", package, archive], check=True, capture_output=True)
+    (programs / "dpkg-deb").symlink_to(tool("dpkg-deb"))
+    program(programs, "apt-get", f"cp {archive} .")
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("")
+    environment = tmp_path / "venv"
+
+    bootstrap._build(environment, lock)
+
+    assert (environment / "done").read_text() == f"install --require-hashes --quiet -r {lock}"
+    assert bootstrap._is_current(environment, lock)
+
+
+def test_a_machine_without_any_pip_is_told_what_to_install(
+    tmp_path: Path, programs: Path, bare_python: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program(programs, "apt-get", "echo E: Unable to locate package >&2; exit 100")
+    program(programs, "dpkg-deb", UNPACK)
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("")
+    with pytest.raises(SystemExit) as end:
+        bootstrap._build(tmp_path / "venv", lock)
+    assert str(end.value).startswith("error: ")
+    assert str(end.value).endswith("on Debian: apt-get install python3-venv.")
+    assert capfd.readouterr().err.count("\n") == 1  # that the environment is being prepared
+    assert not bootstrap._is_current(tmp_path / "venv", lock)
 
 
 @pytest.mark.long
