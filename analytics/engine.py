@@ -19,9 +19,11 @@ import duckdb
 
 from analytics.answers import names_and_types, plain_rows
 from analytics.exchange import Answer, Budget, EngineFailure, Log, OutOfMemory, OutOfTime, PartUnreadable
+from console.texts import Text
 from flowlogs.record import FIELDS, TIME, TOPIC, quote
 from flowlogs.store.engine import files, literal
 
+_ = Text
 MOST_BYTES = 128 * 2**20
 _SQL_TYPES = {"long": "BIGINT", "text": "VARCHAR"}
 _TOPIC_COLUMN = quote("__topic__")
@@ -84,7 +86,7 @@ def _page_bounds(
 ) -> tuple[int, int, int]:
     """Return the time that holds a page, and the records newer than it: most of a long range is not sorted."""
     high, skipped, seen = log.end, 0, 0
-    for begin, _, matching in reversed(slots):
+    for begin, _end, matching in reversed(slots):
         seen += matching
         if seen <= offset:
             high, skipped = begin, seen
@@ -98,7 +100,7 @@ def _engine(log: Log, budget: Budget) -> Iterator[tuple[duckdb.DuckDBPyConnectio
     """Open an engine that knows only the view ``log``; yields it and whether every part is there."""
     started = time.monotonic()
     parts = [part for part in log.parts if Path(part).exists()]
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (budget.spill_bytes, hard))
     connection = duckdb.connect(":memory:", config={"threads": str(budget.threads)})
     alarm = threading.Timer(budget.seconds, connection.interrupt)
@@ -152,14 +154,18 @@ def _nothing() -> str:
 def _require_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     statements = connection.extract_statements(sql)
     if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
-        raise EngineFailure("Only one query is allowed")
+        raise EngineFailure(_("Only one query is allowed"))
 
 
 def _bounded(answer: Answer) -> Answer:
     size = len(marshal.dumps(answer.rows))
     if size > MOST_BYTES:
         raise OutOfMemory(
-            f"The result has {size // 2**20} MiB; at most {MOST_BYTES // 2**20} MiB are returned"
+            _(
+                "The result has %(size)s MiB; at most %(most)s MiB are returned",
+                size=size // 2**20,
+                most=MOST_BYTES // 2**20,
+            )
         )
     return answer
 
@@ -167,24 +173,28 @@ def _bounded(answer: Answer) -> Answer:
 def _failure(error: Exception, log: Log, budget: Budget, seconds: float) -> EngineFailure:
     """Return what went wrong in words for the person who asked, without a path or our own SQL."""
     if isinstance(error, duckdb.InterruptException):
-        return OutOfTime(f"The query was stopped after {seconds:.1f} s")
+        return OutOfTime(_("The query was stopped after %(seconds)s s", seconds=f"{seconds:.1f}"))
     if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
-        return OutOfMemory(f"Query exceeded max memory size of {budget.memory / 2**30:.3g}GB")
+        size = f"{budget.memory / 2**30:.3g}"
+        return OutOfMemory(_("Query exceeded max memory size of %(size)sGB", size=size))
     if damaged := next((part for part in log.parts if part in str(error)), None):
-        return PartUnreadable("A part of the Logstore could not be read", damaged)
+        return PartUnreadable(_("A part of the Logstore could not be read"), damaged)
     if isinstance(error, duckdb.IOException | duckdb.PermissionException):
-        return EngineFailure("The engine could not read what the query needs")
+        return EngineFailure(_("The engine could not read what the query needs"))
     if isinstance(error, duckdb.InternalException | duckdb.FatalException):
-        return EngineFailure("The engine failed on this query")
+        return EngineFailure(_("The engine failed on this query"))
     return EngineFailure(_sentence(str(error)))
 
 
-def _sentence(message: str) -> str:
+def _sentence(message: str) -> Text | str:
     first = message.split("\n", 1)[0]
-    _, separator, rest = first.partition("Error: ")
+    _kind, separator, rest = first.partition("Error: ")
     sentence = rest if separator else first
-    before, separator, _ = sentence.partition(" must appear in the GROUP BY clause")
+    before, separator, _advice = sentence.partition(" must appear in the GROUP BY clause")
     if separator:
         column = before.removeprefix("column ").strip('"')
-        return f"Column '{column}' not in GROUP BY clause;please add the column in the index attribute"
+        return _(
+            "Column '%(column)s' not in GROUP BY clause;please add the column in the index attribute",
+            column=column,
+        )
     return sentence

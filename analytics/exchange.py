@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from console.texts import Text
+
 
 class EngineFailure(Exception):
     """A query that the engine could not answer; the message is safe to show."""
@@ -13,7 +15,7 @@ class EngineFailure(Exception):
 class PartUnreadable(EngineFailure):
     """A file of the Logstore is damaged; ``file`` is for the log, not for the person who asked."""
 
-    def __init__(self, message: str, file: str) -> None:
+    def __init__(self, message: Text, file: str) -> None:
         super().__init__(message, file)
         self.file = file
 

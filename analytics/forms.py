@@ -21,7 +21,7 @@ from flowlogs.record import FIELD_BY_NAME
 
 PAGE_SIZES = (20, 50, 100)
 LONGEST_QUERY = 20_000
-LAYOUTS = {"table": "Table", "list": "Key and value"}
+LAYOUTS = {"table": _("Table"), "list": _("Key and value")}
 NEW_PROJECT = "+"
 CHARTS = {kind: label for kind, label in KINDS.items() if kind != "tiles"}
 
@@ -115,7 +115,7 @@ class Search:
 class SearchForm(RangeForm):
     """The parameters of the search page."""
 
-    q = forms.CharField(required=False, max_length=LONGEST_QUERY, label="Query")
+    q = forms.CharField(required=False, max_length=LONGEST_QUERY, label=_("Query"))
     tab = _Lenient(["", "raw", "graph"])
     page = forms.CharField(required=False)
     page_size = _Lenient([str(size) for size in PAGE_SIZES])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+from django.utils.translation import gettext
+
 _RELATIVE = re.compile(r"now(?:-(\d{1,9})([smhdw]))?")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -21,7 +23,8 @@ def parse_moment(text: str, now: int) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(
-            f"{text!r} is not a time: give Unix seconds, ISO 8601 (2024-07-12T09:10:20Z) or now-1h"
-        ) from None
+        message = gettext(
+            "%(text)s is not a time: give Unix seconds, ISO 8601 (2024-07-12T09:10:20Z) or now-1h"
+        )
+        raise ValueError(message % {"text": repr(text)}) from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

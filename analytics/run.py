@@ -17,6 +17,7 @@ from django.conf import settings
 
 from analytics.exchange import Answer, Budget, EngineFailure, Log, OutOfMemory, OutOfTime, PartUnreadable
 from analytics.language import MOST_ROWS, Compiled, QueryError, compile_query
+from console.texts import Text as _
 from flowlogs.models import Logstore
 from flowlogs.store import workers
 from flowlogs.store.catalogue import live_parts
@@ -173,7 +174,7 @@ def _run(
 def _log(logstore: Logstore, compiled: Compiled, start: int | None, end: int | None) -> tuple[Log, int]:
     """Return what is to be read and the number of records in it. One list of parts is one version of the store."""
     if start is not None and end is not None and start >= end:
-        raise InvalidTimeRange("Request time range is invalid.")
+        raise InvalidTimeRange(_("Request time range is invalid."))
     parts = live_parts(logstore, 0 if start is None else start, _FOREVER if end is None else end)
     store = Path(settings.FLOWLOG_STORE).absolute()
     log = Log(
@@ -211,20 +212,24 @@ def _ask(function: str, log: Log, arguments: dict[str, Any]) -> Answer:
             )
             return answer
     except workers.WorkersBusy as error:
-        raise QueryBusy("Too many queued queries") from error
+        raise QueryBusy(_("Too many queued queries")) from error
     except (workers.WorkerTimeout, OutOfTime) as error:
         raise QueryTimeout(
-            f"The query was stopped after {deadline:g} s; choose a shorter time range"
+            _(
+                "The query was stopped after %(seconds)s s; choose a shorter time range",
+                seconds=f"{deadline:g}",
+            )
         ) from error
     except OutOfMemory as error:
-        raise QueryTooLarge(str(error)) from error
+        raise QueryTooLarge(error.args[0]) from error
     except (MemoryError, workers.WorkerDied) as error:
-        raise QueryTooLarge("The query ended its engine process, most likely for lack of memory") from error
+        message = _("The query ended its engine process, most likely for lack of memory")
+        raise QueryTooLarge(message) from error
     except PartUnreadable as error:
         logger.error("part %s cannot be read", error.file, exc_info=error)
-        raise QueryFailed(str(error)) from error
+        raise QueryFailed(error.args[0]) from error
     except EngineFailure as error:
-        raise QueryFailed(str(error)) from error
+        raise QueryFailed(error.args[0]) from error
 
 
 @contextmanager

@@ -7,6 +7,8 @@ in another account. The gates that stand before the first flow log are answered 
 import functools
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.models import AnonymousUser
@@ -22,6 +24,9 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 View = Callable[Concatenate[Any, P], HttpResponseBase]
 
+SYSTEM = "system"
+"""Stands for the account in the names of system policies, which everybody may be given."""
+
 
 class ActionDenied(PermissionDenied):
     """A user lacks the permission for an action."""
@@ -31,19 +36,51 @@ class ActionDenied(PermissionDenied):
         self.action = action
 
 
-def may(user: User | AnonymousUser, action: str, resource: str = "*") -> bool:
-    """Tell whether the user may do this action, such as `vpc:CreateFlowLog`, on this resource."""
+class Reason(Enum):
+    """Why a user may do something or may not."""
+
+    STATEMENT = "a statement of a policy decides"
+    NOTHING = "no policy allows it"
+    OWNER = "the owner of an account may do everything in it"
+    ELSEWHERE = "the resource is of another account"
+    DISABLED = "the user cannot log in"
+    BROKEN = "a policy cannot be followed, so all is denied"
+
+
+NOT_ASKED = policies.Decision()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether a user may do something, why, and what their policies say of it."""
+
+    allowed: bool
+    reason: Reason
+    decision: policies.Decision = NOT_ASKED
+
+
+def explain(user: User | AnonymousUser, action: str, resource: str = "*") -> Answer:
+    """Tell whether the user may do this action on this resource, and why.
+
+    The documents that the answer counts are those of the user's policies in their order.
+    """
     if not isinstance(user, User) or not user.is_active or user.account_id is None:
-        return False
-    if resource != "*" and _account_of(resource) not in ("*", "", user.account_id):
-        return False
+        return Answer(False, Reason.DISABLED)
+    if resource != "*" and _account_of(resource) not in ("*", "", SYSTEM, user.account_id):
+        return Answer(False, Reason.ELSEWHERE)
     if user.is_account_owner:
-        return True
+        return Answer(True, Reason.OWNER)
     try:
-        return policies.allow(user.policy_documents, action, resource)
+        decision = policies.decide(user.policy_documents, action, resource)
     except policies.PolicyError as error:
         log.warning("a policy of user %s cannot be followed, so all is denied: %s", user.pk, error)
-        return False
+        return Answer(False, Reason.BROKEN)
+    return Answer(decision.allowed, Reason.STATEMENT if decision.matches else Reason.NOTHING, decision)
+
+
+def may(user: User | AnonymousUser, action: str, resource: str = "*") -> bool:
+    """Tell whether the user may do this action, such as `vpc:CreateFlowLog`, on this resource."""
+    return explain(user, action, resource).allowed
 
 
 def resource_name(service: str, region: str, account: str, path: str = "*") -> str:

@@ -1,84 +1,153 @@
-"""Accounts and access in the admin site."""
+"""Accounts, access and the audit in the admin site."""
 
+from __future__ import annotations
+
+import json
 from typing import Any, ClassVar
 
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
-from django.db import models
-from django.db.models import Count, QuerySet
+from django.db import models, transaction
+from django.db.models import Count, Model, Q, QuerySet
 from django.forms import CheckboxSelectMultiple
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
+from console import changes
+from console.administration import NotedAdmin, ReadOnlyAdmin
 from console.models import Account, Change, Heartbeat, Policy, Region, Role, User
+from console.ram import services as ram
+
+RECENT = 10_000
+NAMED = 4
 
 # Permissions are RAM policies here; Django's groups would be a second way that nothing asks.
 admin.site.unregister(Group)
 
 
 @admin.register(Region)
-class RegionAdmin(admin.ModelAdmin):
+class RegionAdmin(NotedAdmin):
     """Regions: what is available where."""
 
+    noted_as = ("admin:CreateRegion", "admin:ModifyRegion", "admin:DeleteRegion")
     list_display = ("id", "name", "area", "flow_logs_available", "ipv6_available", "order")
     list_filter = ("area", "flow_logs_available", "ipv6_available")
     search_fields = ("id", "name")
 
+    def place_of(self, obj: Region) -> dict[str, str | None]:
+        """Return the region, which is gone once it is deleted."""
+        return {"account_id": None, "region_id": None}
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Region | None = None) -> list[str]:
+        """Fix the ID, which is in every address and resource name."""
+        return ["id"] if obj else []
+
 
 @admin.register(Account)
-class AccountAdmin(admin.ModelAdmin):
-    """Accounts, with what they have passed of the gates."""
+class AccountAdmin(NotedAdmin):
+    """Accounts, with what they have passed of the gates. All that was captured hangs on them: they stay."""
 
+    noted_as = ("admin:CreateAccount", "admin:ModifyAccount", "")
     list_display = (
-        "id",
-        "name",
-        "is_demo",
-        "flow_log_activated_at",
-        "log_service_activated_at",
-        "flow_log_quota",
-        "user_count",
+        *("id", "name", "is_demo", "flow_log_activated_at", "log_service_activated_at", "flow_log_quota"),
+        *("blocks_old_families", "user_count", "created_at"),
     )
-    list_filter = ("is_demo",)
+    list_filter = ("is_demo", "blocks_old_families", ("flow_log_activated_at", admin.EmptyFieldListFilter))
     search_fields = ("id", "name")
-    readonly_fields = ("flow_log_activated_at", "log_service_activated_at", "created_at")
+    date_hierarchy = "created_at"
+
+    def place_of(self, obj: Account) -> dict[str, str | None]:
+        """Return the account."""
+        return {"account_id": obj.pk}
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Account | None = None) -> list[str]:
+        """Leave the gates to the authorization pages, and fix the ID, which is in every resource name."""
+        return [
+            *(["id"] if obj else []),
+            *("flow_log_activated_at", "log_service_activated_at", "created_at"),
+        ]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Keep accounts."""
+        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         """Count the users with the accounts."""
         return super().get_queryset(request).annotate(users_there=Count("users"))
 
-    @admin.display(description="users", ordering="users_there")
+    @admin.display(description=_("users"), ordering="users_there")
     def user_count(self, account: Any) -> int:
         """Return the number of users of the account."""
         return account.users_there
 
 
 @admin.register(Policy)
-class PolicyAdmin(admin.ModelAdmin):
+class PolicyAdmin(NotedAdmin):
     """Policies; their documents are checked when they are saved."""
 
-    list_display = ("name", "kind", "account", "description")
-    list_filter = ("kind",)
+    noted_as = (ram.CREATE_POLICY, ram.EDIT_POLICY, ram.DELETE_POLICY)
+    list_display = ("name", "kind", "account", "description", "holder_count")
+    list_filter = ("kind", ("account", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("account",)
     search_fields = ("name", "description", "account__id", "account__name")
+    raw_id_fields = ("account",)
+
+    def place_of(self, obj: Policy) -> dict[str, str | None]:
+        """Return the account of the policy."""
+        return {"account_id": obj.account_id}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Policy]:
+        """Count the users with the policies."""
+        return super().get_queryset(request).annotate(holders=Count("users"))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
+        """Keep what somebody has."""
+        rows, counts, needed, protected = super().get_deleted_objects(objs, request)
+        held = [f"{policy}: {ram.still_attached(policy.holders)}" for policy in objs if policy.holders]
+        return rows, counts, needed, [*protected, *held]
+
+    @admin.display(description=_("users"), ordering="holders")
+    def holder_count(self, policy: Any) -> int:
+        """Return how many users have the policy."""
+        return policy.holders
+
+
+class ConsoleUserForm(UserChangeForm):
+    """A user, who gets system policies and those of their own account."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered = Policy.objects.filter(Q(account=None) | Q(account=self.instance.account_id))
+        self.fields["policies"].queryset = offered  # type: ignore[attr-defined]
 
 
 @admin.register(User)
-class ConsoleUserAdmin(UserAdmin):
+class ConsoleUserAdmin(NotedAdmin, UserAdmin):
     """Users: owners of accounts and RAM users with their policies."""
 
+    form = ConsoleUserForm
+    noted_as = (ram.CREATE_USER, ram.UPDATE_USER, ram.DELETE_USER)
     list_display = ("username", "account", "is_account_owner", "is_staff", "is_active", "last_login")
     list_filter = ("is_account_owner", "is_staff", "is_active")
     list_select_related = ("account",)
     search_fields = ("username", "email", "first_name", "last_name", "account__id", "account__name")
+    raw_id_fields = ("account",)
+    date_hierarchy = "date_joined"
     # Checkboxes, because the two-list widget of the admin is not accessible.
     filter_horizontal = ()
     formfield_overrides: ClassVar = {models.ManyToManyField: {"widget": CheckboxSelectMultiple}}
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        ("Account", {"fields": ("account", "is_account_owner", "policies")}),
-        ("Person", {"fields": ("first_name", "last_name", "email")}),
-        ("Administration", {"fields": ("is_active", "is_staff", "is_superuser")}),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
+        (_("Account"), {"fields": ("account", "is_account_owner", "policies")}),
+        (_("Person"), {"fields": ("first_name", "last_name", "email")}),
+        (_("Administration"), {"fields": ("is_active", "is_staff", "is_superuser")}),
+        (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (
         (
@@ -91,63 +160,150 @@ class ConsoleUserAdmin(UserAdmin):
     )
     readonly_fields = ("last_login", "date_joined")
 
+    def place_of(self, obj: User) -> dict[str, str | None]:
+        """Return the account of the user."""
+        return {"account_id": obj.account_id}
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Write down that somebody got another password, which itself is nobody's to read."""
+        with transaction.atomic():
+            before = self._password(id)
+            response = super().user_change_password(request, id, form_url)
+            if self._password(id) != before:
+                account = User.objects.values_list("account", flat=True).get(pk=id)
+                values = {"password": ("", "")}
+                changes.note(ram.UPDATE_USER, "User", id, by=None, account_id=account, values=values)
+        return response
+
+    def _password(self, pk: str) -> str | None:
+        return (
+            User.objects.filter(pk=pk).values_list("password", flat=True).first() if pk.isdecimal() else None
+        )
+
 
 @admin.register(Role)
-class RoleAdmin(admin.ModelAdmin):
+class RoleAdmin(ReadOnlyAdmin):
     """Roles that services assume; the authorization pages are their only writer."""
 
     list_display = ("name", "account", "policy_name", "created_at")
+    list_filter = ("name", ("policy_name", admin.EmptyFieldListFilter))
     list_select_related = ("account",)
     search_fields = ("name", "policy_name", "account__id", "account__name")
+    date_hierarchy = "created_at"
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Leave creating to the authorization page."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Role | None = None) -> bool:
-        """Leave changing to the authorization page."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Role | None = None) -> bool:
-        """Leave deleting to the authorization page."""
-        return False
+    def changes_of(self, obj: Role) -> tuple[str, str] | None:
+        """Return the account, on which authorizing is noted."""
+        return "Account", obj.account_id
 
 
 @admin.register(Heartbeat)
-class HeartbeatAdmin(admin.ModelAdmin):
-    """When the background roles were last alive."""
+class HeartbeatAdmin(ReadOnlyAdmin):
+    """When the background roles were last alive; one that is gone for good may be forgotten."""
 
+    ordering = ("name",)
     list_display = ("name", "at")
+    list_filter = (("at", admin.DateFieldListFilter),)
     search_fields = ("name",)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds a heartbeat by hand."""
-        return False
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Allow forgetting a role that runs no more."""
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
-    def has_change_permission(self, request: HttpRequest, obj: Heartbeat | None = None) -> bool:
-        """Nobody changes a heartbeat by hand."""
-        return False
+
+class RecentFilter(admin.SimpleListFilter):
+    """Narrows changes to one of the values that a field of the last changes has."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the values of the last changes: all of them would take a look at every change there is."""
+        last = Change.objects.order_by("-pk").values_list(str(self.parameter_name), flat=True)[:RECENT]
+        return [(value, value) for value in sorted(set(last))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the changes with the value that was chosen."""
+        value = self.value()
+        return queryset.filter(**{str(self.parameter_name): value}) if value else queryset
+
+
+class ActionFilter(RecentFilter):
+    """By what was done."""
+
+    title = _("action")
+    parameter_name = "action"
+
+
+class ResourceTypeFilter(RecentFilter):
+    """By what it was done to."""
+
+    title = _("resource type")
+    parameter_name = "resource_type"
 
 
 @admin.register(Change)
-class ChangeAdmin(admin.ModelAdmin):
+class ChangeAdmin(ReadOnlyAdmin):
     """The audit of changes: who, what and when. Nobody edits it."""
 
-    list_display = ("at", "user_name", "action", "resource_type", "resource_id", "account", "region")
-    list_filter = ("action", "resource_type", ("region", admin.RelatedOnlyFieldListFilter))
+    list_display = ("at", "who", "action", "resource_type", "resource", "changed", "account", "region")
+    list_filter = (
+        *(ActionFilter, ResourceTypeFilter, ("at", admin.DateFieldListFilter)),
+        *(("account", admin.RelatedFieldListFilter), ("region", admin.RelatedFieldListFilter)),
+    )
     list_select_related = ("account", "region")
-    search_fields = ("resource_id", "user_name", "action", "account__id")
-    date_hierarchy = "at"
-    show_full_result_count = False
+    search_fields = ("=resource_id", "=user_name", "=action", "=account__id")
+    search_help_text = _("The whole ID of a resource, name of a user, action, or ID of an account.")
+    fields = ("at", "who", "action", "resource_type", "resource", "account", "region", "before_and_after")
+    readonly_fields = fields
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Leave adding to what changes things."""
-        return False
+    def changes_of(self, obj: Change) -> tuple[str, str] | None:
+        """Return what was changed, for all that happened to it."""
+        return obj.resource_type, obj.resource_id
 
-    def has_change_permission(self, request: HttpRequest, obj: Change | None = None) -> bool:
-        """Leave history as it was."""
-        return False
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
+        """Fetch what both pages show."""
+        return super().get_queryset(request).select_related("account", "region")
 
-    def has_delete_permission(self, request: HttpRequest, obj: Change | None = None) -> bool:
-        """Leave history as it was."""
-        return False
+    @admin.display(description=_("user"), ordering="user_name")
+    def who(self, change: Change) -> str:
+        """Return who did it."""
+        return change.user_name or gettext("The system")
+
+    @admin.display(description=_("resource"), ordering="resource_id")
+    def resource(self, change: Change) -> str:
+        """Return the ID of the resource, with a link to where it is found."""
+        url = _list_url(change.resource_type)
+        if url is None:
+            return change.resource_id
+        # flow logs and the network keep what is deleted, apart
+        return format_html('<a href="{}?q={}">{}</a>', url, change.resource_id, change.resource_id)
+
+    @admin.display(description=_("changed"))
+    def changed(self, change: Change) -> str:
+        """Return which fields changed."""
+        first, more = list(change.values)[:NAMED], len(change.values) > NAMED
+        return ", ".join([*first, "…"] if more else first)
+
+    @admin.display(description=_("changed"))
+    def before_and_after(self, change: Change) -> str:
+        """Return what each field was and is."""
+        rows = format_html_join(
+            "", "<tr><th scope='row'>{}</th><td>{}</td><td>{}</td></tr>",
+            ((field, _said(before), _said(after)) for field, (before, after) in change.values.items()),
+        )  # fmt: skip
+        head = (gettext("Field"), gettext("Before"), gettext("After"))
+        titles = format_html_join("", "<th scope='col'>{}</th>", ((title,) for title in head))
+        return format_html(
+            "<table class='values'><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", titles, rows
+        )
+
+
+def _list_url(resource_type: str) -> str | None:
+    """Return the list of the resources of a type, if there is one."""
+    for model in apps.get_models():
+        if model.__name__ == resource_type and admin.site.is_registered(model):
+            return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    return None
+
+
+def _said(value: Any) -> str:
+    if value in (None, "", [], {}):
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)

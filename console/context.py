@@ -61,6 +61,13 @@ class Shell:
         current = get_language()
         return [{"code": code, "name": name, "current": code == current} for code, name in settings.LANGUAGES]
 
+    def ram(self) -> dict[str, str]:
+        """Return where RAM users and policies are, of what the user may see, or which action is missing."""
+        for action, page in (("ram:ListUsers", "ram-user-list"), ("ram:ListPolicies", "ram-policy-list")):
+            if allowed_here(self.request, action):
+                return {"url": reverse(f"console:{page}"), "missing": ""}
+        return {"url": "", "missing": "ram:ListUsers"}
+
     def texts(self) -> dict[str, str]:
         """Return what the scripts of the shell say, in the language of the page."""
         return {

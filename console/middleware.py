@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext
 
 from console import measure
 from console.models import Region
@@ -67,4 +68,4 @@ class RegionAndAccount:
             return
         request.region = Region.objects.filter(id=region_id).first()  # type: ignore[attr-defined]
         if request.region is None:  # type: ignore[attr-defined]
-            raise Http404(f"There is no region {region_id}.")
+            raise Http404(gettext("There is no region %(region)s.") % {"region": region_id})

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from console import policies
 
@@ -20,7 +21,7 @@ class Region(models.Model):
 
     id = models.CharField(max_length=40, primary_key=True)
     name = models.CharField(max_length=80, unique=True)
-    area = models.CharField(max_length=40, help_text="The group it stands under in the region menu.")
+    area = models.CharField(max_length=40, help_text=_("The group it stands under in the region menu."))
     order = models.PositiveSmallIntegerField(default=0)
     flow_logs_available = models.BooleanField(default=True)
     ipv6_available = models.BooleanField(default=False)
@@ -42,25 +43,25 @@ class Account(models.Model):
 
     id = models.CharField(max_length=16, primary_key=True)
     name = models.CharField(max_length=80)
-    is_demo = models.BooleanField(default=False, help_text="Its data is made up and labelled so.")
+    is_demo = models.BooleanField(default=False, help_text=_("Its data is made up and labelled so."))
     flow_log_activated_at = models.DateTimeField(null=True, blank=True)
     log_service_activated_at = models.DateTimeField(null=True, blank=True)
-    flow_log_quota = models.PositiveSmallIntegerField(default=10, help_text="Flow logs in each region.")
+    flow_log_quota = models.PositiveSmallIntegerField(default=10, help_text=_("Flow logs in each region."))
     blocks_old_families = models.BooleanField(
         default=True,
-        help_text="ECS instances of the documented old families keep flow logs out of their VPC.",
+        help_text=_("ECS instances of the documented old families keep flow logs out of their VPC."),
     )
     storage_price = models.DecimalField(
         max_digits=12,
         decimal_places=6,
         default=0,
-        help_text="USD for a GB stored in Log Service for a month.",
+        help_text=_("USD for a GB stored in Log Service for a month."),
     )
     index_price = models.DecimalField(
-        max_digits=12, decimal_places=6, default=0, help_text="USD for a GB indexed by Log Service."
+        max_digits=12, decimal_places=6, default=0, help_text=_("USD for a GB indexed by Log Service.")
     )
     transformation_price = models.DecimalField(
-        max_digits=12, decimal_places=6, default=0, help_text="USD for a GB transformed by Log Service."
+        max_digits=12, decimal_places=6, default=0, help_text=_("USD for a GB transformed by Log Service.")
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -78,8 +79,8 @@ class Policy(models.Model):
     """What its holders may do: a RAM policy document. One without an account is a system policy."""
 
     class Kind(models.TextChoices):
-        SYSTEM = "System"
-        CUSTOM = "Custom"
+        SYSTEM = "System", _("System")
+        CUSTOM = "Custom", _("Custom")
 
     account = models.ForeignKey(
         Account, on_delete=models.CASCADE, null=True, blank=True, related_name="policies"
@@ -90,7 +91,7 @@ class Policy(models.Model):
     document = models.JSONField()
 
     class Meta:
-        verbose_name_plural = "policies"
+        verbose_name_plural = _("policies")
         ordering = ("kind", "name")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["account", "name"], name="policy_name_once_in_account"),
@@ -111,7 +112,7 @@ class Policy(models.Model):
         try:
             policies.parse(self.document)
         except policies.PolicyError as error:
-            raise ValidationError({"document": str(error)}) from None
+            raise ValidationError({"document": gettext(error.message) % error.params}) from None
 
 
 class User(AbstractUser):
@@ -145,7 +146,9 @@ class Role(models.Model):
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="roles")
     name = models.CharField(max_length=64)
-    policy_name = models.CharField(max_length=128, blank=True, help_text="Empty when the policy is detached.")
+    policy_name = models.CharField(
+        max_length=128, blank=True, help_text=_("Empty when the policy is detached.")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -167,11 +170,11 @@ class Change(models.Model):
     region = models.ForeignKey(Region, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     at = models.DateTimeField(auto_now_add=True)
     user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    user_name = models.CharField(max_length=150, blank=True, help_text="Empty: the system itself.")
-    action = models.CharField(max_length=64, help_text="Such as vpc:CreateFlowLog.")
+    user_name = models.CharField(max_length=150, blank=True, help_text=_("Empty: the system itself."))
+    action = models.CharField(max_length=64, help_text=_("Such as vpc:CreateFlowLog."))
     resource_type = models.CharField(max_length=32)
     resource_id = models.CharField(max_length=128)
-    values = models.JSONField(default=dict, blank=True, help_text="Field: [before, after].")
+    values = models.JSONField(default=dict, blank=True, help_text=_("Field: [before, after]."))
 
     class Meta:
         ordering = ("-id",)

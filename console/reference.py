@@ -44,10 +44,18 @@ REGIONS = (
     ("me-central-1", _("SAU (Riyadh)"), MIDDLE_EAST, False),
 )
 
+# Of a VPC's network, ECS has the interfaces, security groups and instances.
+_NETWORK_OF_ECS = ("ecs:*NetworkInterface*", "ecs:*SecurityGroup*", "ecs:*Instance*")
+_NETWORK_OF_ECS_READ_ONLY = (
+    *("ecs:DescribeNetworkInterfaces", "ecs:DescribeSecurityGroup*", "ecs:DescribeInstances"),
+)
+
 VPC_FULL = "AliyunVPCFullAccess"
 VPC_READ_ONLY = "AliyunVPCReadOnlyAccess"
 LOG_FULL = "AliyunLogFullAccess"
 LOG_READ_ONLY = "AliyunLogReadOnlyAccess"
+RAM_FULL = "AliyunRAMFullAccess"
+RAM_READ_ONLY = "AliyunRAMReadOnlyAccess"
 
 
 def _allow(*actions: str) -> dict[str, Any]:
@@ -55,10 +63,15 @@ def _allow(*actions: str) -> dict[str, Any]:
 
 
 SYSTEM_POLICIES = {
-    VPC_FULL: (_("Manage VPCs and flow logs."), _allow("vpc:*")),
-    VPC_READ_ONLY: (_("See VPCs and flow logs."), _allow("vpc:Describe*", "vpc:Get*", "vpc:List*")),
+    VPC_FULL: (_("Manage VPCs and flow logs."), _allow("vpc:*", *_NETWORK_OF_ECS)),
+    VPC_READ_ONLY: (
+        _("See VPCs and flow logs."),
+        _allow("vpc:Describe*", "vpc:Get*", "vpc:List*", *_NETWORK_OF_ECS_READ_ONLY),
+    ),
     LOG_FULL: (_("Manage Log Service."), _allow("log:*")),
     LOG_READ_ONLY: (_("See and query Log Service."), _allow("log:Get*", "log:List*", "log:Query*")),
+    RAM_FULL: (_("Manage RAM users and policies."), _allow("ram:*")),
+    RAM_READ_ONLY: (_("See RAM users and policies."), _allow("ram:Get*", "ram:List*")),
 }
 
 

@@ -2,11 +2,14 @@
 
 import logging
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
 from django.db import transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
+from console import changes
 from console.access import ActionDenied
 from console.models import DELIVERY_POLICY, DELIVERY_ROLE, Account, Role, User
 
@@ -70,43 +73,67 @@ def ensure_owner(
 
 def activate_flow_logs(account: Account, by: User) -> None:
     """Switch the flow log feature on for an account. It stays on; doing it again changes nothing."""
-    _only_owner(account, by, "vpc:OpenFlowLogService")
-    Account.objects.filter(pk=account.pk, flow_log_activated_at=None).update(
-        flow_log_activated_at=timezone.now()
-    )
-    account.refresh_from_db()
+    _activate(account, by, "vpc:OpenFlowLogService", "flow_log_activated_at")
     _announce(account, by, "activated flow logs")
 
 
 def activate_log_service(account: Account, by: User) -> None:
     """Switch Log Service on for an account. It stays on; doing it again changes nothing."""
-    _only_owner(account, by, "log:OpenSlsService")
-    Account.objects.filter(pk=account.pk, log_service_activated_at=None).update(
-        log_service_activated_at=timezone.now()
-    )
-    account.refresh_from_db()
+    _activate(account, by, "log:OpenSlsService", "log_service_activated_at")
     _announce(account, by, "activated Log Service")
 
 
 def authorize_delivery(account: Account, by: User) -> None:
     """Create the role that lets flow logs deliver, or attach its policy again."""
-    _only_owner(account, by, "ram:CreateRole")
-    Role.objects.update_or_create(
-        account=account, name=DELIVERY_ROLE, defaults={"policy_name": DELIVERY_POLICY}
-    )
+    action = "ram:CreateRole"
+    _only_owner(account, by, action)
+    with transaction.atomic():
+        before = _role(account)
+        Role.objects.update_or_create(
+            account=account, name=DELIVERY_ROLE, defaults={"policy_name": DELIVERY_POLICY}
+        )
+        _note(action, account, by, before, _role(account))
     _announce(account, by, "authorized delivery")
 
 
 def revoke_delivery(account: Account, by: User) -> None:
     """Delete the role: every flow log of the account stops delivering and says so."""
-    _only_owner(account, by, "ram:DeleteRole")
-    Role.objects.filter(account=account, name=DELIVERY_ROLE).delete()
+    action = "ram:DeleteRole"
+    _only_owner(account, by, action)
+    with transaction.atomic():
+        before = _role(account)
+        Role.objects.filter(account=account, name=DELIVERY_ROLE).delete()
+        _note(action, account, by, before, _role(account))
     _announce(account, by, "revoked delivery")
 
 
 def _only_owner(account: Account, by: User, action: str) -> None:
     if not by.is_active or not by.is_account_owner or by.account_id != account.pk:
         raise ActionDenied(action)
+
+
+def _activate(account: Account, by: User, action: str, field: str) -> None:
+    _only_owner(account, by, action)
+    with transaction.atomic():
+        now = timezone.now()
+        if Account.objects.filter(pk=account.pk, **{field: None}).update(**{field: now}):
+            _note(action, account, by, {field: None}, {field: now.isoformat()})
+    account.refresh_from_db()
+
+
+def _role(account: Account) -> dict[str, str]:
+    """Return the delivery role of an account and the policy attached to it, if they are there."""
+    role = Role.objects.filter(account=account, name=DELIVERY_ROLE).first()
+    return {} if role is None else {"role": role.name, "policy": role.policy_name}
+
+
+def _note(
+    action: str, account: Account, by: User, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> None:
+    """Write down what an action changed about an account; nothing where nothing did."""
+    changed = changes.difference(before, after)
+    if changed:
+        changes.note(action, "Account", account.pk, by=by, account_id=account.pk, values=changed)
 
 
 def _announce(account: Account, by: User, what: str) -> None:

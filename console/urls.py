@@ -31,6 +31,7 @@ console_urls: list[URLPattern | URLResolver] = [
     path("language/", account.language, name="language"),
     path("find/", find.find, name="find"),
     path("authorize/", include("console.authorize.urls")),
+    path("ram/", include("console.ram.urls")),
     path("healthz", operations.healthz, name="healthz"),
     path("readyz", operations.readyz, name="readyz"),
     path("metrics", operations.metrics, name="metrics"),

@@ -7,10 +7,21 @@ from django.utils.translation import gettext_lazy as _
 from console.hooks import NavItem
 
 MONITORING = _("O&M and Monitoring")
+NETWORK = _("Network")
 NAVIGATION = (
+    NavItem("", _("Overview"), "flowlogs:overview", 1, "vpc:DescribeFlowLogs"),
     NavItem(MONITORING, _("Flow Log"), "flowlogs:flow-log-list", 10, "vpc:DescribeFlowLogs"),
+    NavItem(MONITORING, _("Usage and Fees"), "flowlogs:usage", 12, "vpc:DescribeFlowLogs"),
     NavItem(MONITORING, _("Exporters"), "flowlogs:exporter-list", 20, "vpc:DescribeExporters"),
     NavItem(MONITORING, _("Ledger"), "flowlogs:ledger", 30, "vpc:DescribeFlowLogs"),
+    NavItem(NETWORK, _("VPCs"), "flowlogs:vpc-list", 40, "vpc:DescribeVpcs"),
+    NavItem(NETWORK, _("vSwitches"), "flowlogs:vswitch-list", 41, "vpc:DescribeVSwitches"),
+    NavItem(NETWORK, _("ENIs"), "flowlogs:eni-list", 42, "ecs:DescribeNetworkInterfaces"),
+    NavItem(NETWORK, _("ECS instances"), "flowlogs:instance-list", 43, "ecs:DescribeInstances"),
+    NavItem(NETWORK, _("Security groups"), "flowlogs:security-group-list", 44, "ecs:DescribeSecurityGroups"),
+    NavItem(NETWORK, _("Network ACLs"), "flowlogs:network-acl-list", 45, "vpc:DescribeNetworkAcls"),
+    NavItem(NETWORK, _("Gateways"), "flowlogs:gateway-list", 46, "vpc:DescribeGateways"),
+    NavItem(NETWORK, _("Routes"), "flowlogs:route-list", 47, "vpc:DescribeRouteEntryList"),
 )
 
 
@@ -18,11 +29,11 @@ class FlowlogsConfig(AppConfig):
     """Tells Django and the shell about the app."""
 
     name = "flowlogs"
-    verbose_name = "Flow logs"
+    verbose_name = _("Flow logs")
 
     def ready(self) -> None:
         """Connect what follows changes, tell the shell our pages, and beat what to do how often (seconds)."""
-        from console import hooks
+        from console import hooks, names
         from console.services import delivery_authorization_changed
 
         from . import finding, inventory
@@ -30,6 +41,7 @@ class FlowlogsConfig(AppConfig):
         from .store import workers
 
         workers.configure(workers=settings.FLOWLOG_ENGINE_WORKERS, idle=settings.FLOWLOG_ENGINE_IDLE)
+        names.translate(self)
         inventory.connect_signals()
         coverage.connect_signals()
         delivery_authorization_changed.connect(

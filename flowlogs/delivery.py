@@ -20,7 +20,7 @@ from django.utils import timezone
 from console import access
 from console.models import Account
 
-from . import leases, services
+from . import leases, services, usage
 from .jobs import Count, Outcome
 from .models import Closing, Delivery, Part, Window
 from .plans import COUNTED_ONLY, Plan, plan
@@ -130,6 +130,7 @@ def _commit(closing: Closing, planned: Plan, outcome: Outcome) -> None:
     )
     deliveries = _deliveries(closing, planned, outcome, {part.logstore_id: part for part in parts})
     Delivery.objects.bulk_create(deliveries)
+    usage.record(closing, now)
     Window.objects.filter(pk=closing.window_id).update(
         skipped_exporters=planned.skipped_exporters,
         late_interfaces=sorted({*closing.window.late_interfaces, *outcome.late}),

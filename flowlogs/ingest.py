@@ -236,8 +236,8 @@ def _window_totals(batches: list[Batch]) -> Totals:
             total = totals[count.vpc, count.interval, count.start]
             for place, value in enumerate((count.flows, count.packets, count.bytes)):
                 total[place] += value
-    # a VPC that was deleted since the datagrams came has no windows any more
-    there = set(Vpc.objects.filter(pk__in={vpc for vpc, *_ in totals}).values_list("pk", flat=True))
+    # a VPC of an account that is gone has no windows any more
+    there = set(Vpc.everything.filter(pk__in={vpc for vpc, *_ in totals}).values_list("pk", flat=True))
     return {key: total for key, total in totals.items() if key[0] in there}
 
 

@@ -7,7 +7,7 @@ import zlib
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Q
@@ -40,6 +40,19 @@ INVENTORY_MODELS = (
     Exporter, ExporterBinding, Gateway, Instance, IntervalChange, NetworkAcl, NetworkAclRule, NetworkInterface,
     NetworkInterfaceAddress, RouteEntry, SecurityGroup, SecurityGroupRule, Vpc, VpcCidrBlock, VSwitch,
 )  # fmt: skip
+
+
+class _Interface(NamedTuple):
+    """A network interface as the inventory needs it."""
+
+    id: str
+    vpc: str
+    vswitch: str
+    instance: str | None
+    public_ip: str | None
+    acl: str | None
+    addresses: list[str]
+    groups: tuple[str, ...]
 
 
 def connect_signals() -> None:
@@ -114,11 +127,7 @@ def content() -> dict[str, Any]:
     """Return the inventory as plain data, as ``flowlogs.inventory_tables.compile_inventory`` takes it."""
     vpcs = list(Vpc.objects.order_by("id"))
     vpc_number = {vpc.id: number for number, vpc in enumerate(vpcs)}
-    enis = list(
-        NetworkInterface.objects.order_by("id")
-        .select_related("vswitch")
-        .prefetch_related("addresses", "security_groups")
-    )
+    enis = _interfaces()
     eni_number = {eni.id: number for number, eni in enumerate(enis)}
     groups, members = _groups(enis)
     acls = _acls()
@@ -126,17 +135,16 @@ def content() -> dict[str, Any]:
     policies: dict[tuple[Any, ...], int] = {}
     rows = []
     for eni in enis:
-        group_ids = tuple(sorted(group.id for group in eni.security_groups.all()))
-        key = (group_ids, eni.vswitch.network_acl_id)
+        key = (eni.groups, eni.acl)
         # without a group there is no rule to derive a verdict from
-        policy = policies.setdefault(key, len(policies)) if group_ids or eni.vswitch.network_acl_id else -1
+        policy = policies.setdefault(key, len(policies)) if eni.groups or eni.acl else -1
         rows.append(
             {
                 "id": eni.id,
-                "vpc": vpc_number[eni.vpc_id],
-                "vswitch": eni.vswitch_id,
-                "vm": eni.instance_id or "",
-                "addresses": [address.address for address in eni.addresses.all()],
+                "vpc": vpc_number[eni.vpc],
+                "vswitch": eni.vswitch,
+                "vm": eni.instance or "",
+                "addresses": eni.addresses,
                 "public": eni.public_ip is not None,
                 "policy": policy,
                 "intervals": intervals.get(eni.id, []),
@@ -152,6 +160,22 @@ def content() -> dict[str, Any]:
         "groups": members,
         "exporters": _exporters(enis, eni_number),
     }
+
+
+def _interfaces() -> list[_Interface]:
+    """Return the live network interfaces by identifier, without a model object for each: there may be many."""
+    addresses: dict[str, list[str]] = defaultdict(list)
+    for eni, address in NetworkInterfaceAddress.objects.values_list("network_interface", "address"):
+        addresses[eni].append(address)
+    groups: dict[str, list[str]] = defaultdict(list)
+    through = NetworkInterface.security_groups.through.objects.order_by("securitygroup")
+    for eni, group in through.values_list("networkinterface", "securitygroup"):
+        groups[eni].append(group)
+    rows = NetworkInterface.objects.filter(vpc__deleted_at__isnull=True).order_by("id")
+    return [
+        _Interface(*row, addresses[row[0]], tuple(groups[row[0]]))
+        for row in rows.values_list("id", "vpc", "vswitch", "instance", "public_ip", "vswitch__network_acl")
+    ]
 
 
 def _vpcs(vpcs: list[Vpc]) -> list[dict[str, Any]]:
@@ -178,7 +202,7 @@ def _rule(rule: SecurityGroupRule | NetworkAclRule) -> dict[str, Any]:
     }
 
 
-def _groups(enis: list[NetworkInterface]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+def _groups(enis: list[_Interface]) -> tuple[dict[str, Any], dict[str, list[str]]]:
     rules: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for rule in SecurityGroupRule.objects.order_by("id"):
         rules[rule.security_group_id].append(
@@ -190,9 +214,8 @@ def _groups(enis: list[NetworkInterface]) -> tuple[dict[str, Any], dict[str, lis
     }
     members: dict[str, list[str]] = {group: [] for group in groups}
     for eni in enis:
-        addresses = [address.address for address in eni.addresses.all()]
-        for group in eni.security_groups.all():
-            members[group.id] += addresses
+        for group in eni.groups:
+            members[group] += eni.addresses
     return groups, members
 
 
@@ -206,8 +229,9 @@ def _acls() -> dict[str, Any]:
 def _intervals() -> dict[str, list[list[int]]]:
     """Return the latest interval changes of each interface: all that samples may still fall under."""
     changes: dict[str, list[list[int]]] = defaultdict(list)
-    for change in IntervalChange.objects.order_by("network_interface_id", "since"):
-        changes[change.network_interface_id].append([int(change.since.timestamp()), change.interval])
+    rows = IntervalChange.objects.order_by("network_interface_id", "since")
+    for eni, since, interval in rows.values_list("network_interface", "since", "interval"):
+        changes[eni].append([int(since.timestamp()), interval])
     recent = int((timezone.now() - KEPT).timestamp())
     return {
         eni: found[-max(KEPT_CHANGES, sum(since >= recent for since, _ in found) + 1) :]
@@ -215,16 +239,17 @@ def _intervals() -> dict[str, list[list[int]]]:
     }
 
 
-def _exporters(enis: list[NetworkInterface], eni_number: dict[str, int]) -> list[dict[str, Any]]:
+def _exporters(enis: list[_Interface], eni_number: dict[str, int]) -> list[dict[str, Any]]:
     by_vpc: dict[str, list[int]] = defaultdict(list)
     by_vswitch: dict[str, list[int]] = defaultdict(list)
     for eni in enis:
-        by_vpc[eni.vpc_id].append(eni_number[eni.id])
-        by_vswitch[eni.vswitch_id].append(eni_number[eni.id])
+        by_vpc[eni.vpc].append(eni_number[eni.id])
+        by_vswitch[eni.vswitch].append(eni_number[eni.id])
     observed: dict[str, set[int]] = defaultdict(set)
     for binding in ExporterBinding.objects.order_by("id"):
         if binding.network_interface_id:
-            observed[binding.exporter_id].add(eni_number[binding.network_interface_id])
+            found = eni_number.get(binding.network_interface_id)
+            observed[binding.exporter_id].update([] if found is None else [found])
         elif binding.vswitch_id:
             observed[binding.exporter_id].update(by_vswitch[binding.vswitch_id])
         else:

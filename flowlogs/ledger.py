@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -137,8 +138,8 @@ def exporters(account: Account) -> list[ExporterLine]:
 
 
 def flow_logs(account: Account, only: Iterable[str] | None = None) -> list[FlowLogLine]:
-    """Return a line for each flow log of the account, or for some of them."""
-    found = FlowLog.objects.filter(account=account).select_related("region").order_by("-created_at", "id")
+    """Return a line for each flow log of the account, or for some of them; deleted ones where they have numbers."""
+    found = FlowLog.everything.filter(account=account).select_related("region").order_by("-created_at", "id")
     if only is not None:
         found = found.filter(pk__in=only)
     names = [
@@ -164,6 +165,8 @@ def flow_logs(account: Account, only: Iterable[str] | None = None) -> list[FlowL
         )
         set_aside = undelivered.get((flow_log.pk, True), Amount())
         waiting = undelivered.get((flow_log.pk, False), Amount())
+        if flow_log.deleted_at and not (row or set_aside or waiting):
+            continue
         lines.append(
             FlowLogLine(
                 flow_log,
@@ -176,7 +179,7 @@ def flow_logs(account: Account, only: Iterable[str] | None = None) -> list[FlowL
                 *values[15:],
             )
         )
-    return lines
+    return sorted(lines, key=lambda line: line.flow_log.deleted_at is not None)
 
 
 def undelivered_samples(flow_log_ids: Sequence[str]) -> dict[tuple[str, bool], Amount]:
@@ -185,7 +188,7 @@ def undelivered_samples(flow_log_ids: Sequence[str]) -> dict[tuple[str, bool], A
     By flow log and whether their closing was set aside. They are counted in the sample files themselves, by
     an engine worker.
     """
-    vpcs = FlowLog.objects.filter(pk__in=flow_log_ids).values("vpc")
+    vpcs = FlowLog.everything.filter(pk__in=flow_log_ids).values("vpc")
     rows = SampleSlice.objects.filter(
         Q(closing__isnull=True) | ~Q(closing__state=Closing.State.DELIVERED), window__vpc__in=vpcs
     ).values_list("file__path", "window__start", "window__interval", "closing__state")
@@ -196,7 +199,10 @@ def undelivered_samples(flow_log_ids: Sequence[str]) -> dict[tuple[str, bool], A
     if not slices:
         return {}
     number = {flow_log: place for place, flow_log in enumerate(flow_log_ids)}
-    covering = Coverage.objects.filter(flow_log__in=flow_log_ids)
+    earliest = datetime.fromtimestamp(min(each.window for each in slices), UTC)
+    covering = Coverage.objects.filter(
+        Q(until__isnull=True) | Q(until__gt=earliest), flow_log__in=flow_log_ids
+    )
     scopes = [
         Scope(
             number[flow_log], eni, int(since.timestamp()), int(until.timestamp()) if until else BIGGEST_SECOND

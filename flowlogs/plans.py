@@ -74,7 +74,8 @@ def plan(closing: Closing) -> Plan:
     covered = _coverage(window)
     interfaces = _interfaces({row.interface for row in covered})
     place = {interface.id: number for number, interface in enumerate(interfaces)}
-    flow_logs = FlowLog.objects.in_bulk({row.flow_log for row in covered})
+    # what was deleted since is still owed what was captured of it
+    flow_logs = FlowLog.everything.in_bulk({row.flow_log for row in covered})
     targets, reasons = _targets(window, flow_logs.values())
     skips = _skips(closing, interfaces)
     spans: dict[str, list[Span]] = defaultdict(list)
@@ -130,7 +131,7 @@ def _coverage(window: Window) -> list[_Covered]:
 
 
 def _interfaces(ids: set[str]) -> tuple[Interface, ...]:
-    rows = NetworkInterface.objects.filter(pk__in=ids).order_by("id")
+    rows = NetworkInterface.everything.filter(pk__in=ids).order_by("id")
     return tuple(
         Interface(eni, account, vm or "", vswitch, vpc)
         for eni, account, vm, vswitch, vpc in rows.values_list(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from console.texts import noop as _
+
 FieldType = Literal["text", "long"]
 
 NOT_APPLICABLE = "-"
@@ -27,37 +29,39 @@ class Field:
 
 
 FIELDS: tuple[Field, ...] = (
-    Field("version", "long", "Version of the record format; always 1.", 2018),
-    Field("account-id", "text", "Account that owns the elastic network interface.", 2018),
-    Field("eni-id", "text", "Elastic network interface that the flow was captured on.", 2018),
-    Field("vm-id", "text", "ECS instance that the network interface is attached to.", 2018),
-    Field("vswitch-id", "text", "vSwitch of the network interface.", 2018),
-    Field("vpc-id", "text", "VPC of the network interface.", 2018),
-    Field("type", "text", "Traffic type: IPv4 or IPv6.", 2023),
-    Field("protocol", "long", "IANA protocol number: 1 ICMP, 6 TCP, 17 UDP.", 2018),
-    Field("srcaddr", "text", "Source IP address.", 2018),
-    Field("srcport", "long", "Source port; 0 for protocols without ports.", 2018),
-    Field("dstaddr", "text", "Destination IP address.", 2018),
-    Field("dstport", "long", "Destination port; 0 for protocols without ports.", 2018),
-    Field("direction", "text", "in: into the network interface; out: from it.", 2018),
-    Field("action", "text", "ACCEPT or REJECT by security groups and network ACLs.", 2018),
-    Field("packets", "long", "Packets in the capture window.", 2018),
-    Field("bytes", "long", "IP bytes in the capture window.", 2018),
-    Field("start", "long", "Unix second of the first packet in the capture window.", 2018),
-    Field("end", "long", "Unix second of the last packet, or the window's end while the flow goes on.", 2018),
+    Field("version", "long", _("Version of the record format; always 1."), 2018),
+    Field("account-id", "text", _("Account that owns the elastic network interface."), 2018),
+    Field("eni-id", "text", _("Elastic network interface that the flow was captured on."), 2018),
+    Field("vm-id", "text", _("ECS instance that the network interface is attached to."), 2018),
+    Field("vswitch-id", "text", _("vSwitch of the network interface."), 2018),
+    Field("vpc-id", "text", _("VPC of the network interface."), 2018),
+    Field("type", "text", _("Traffic type: IPv4 or IPv6."), 2023),
+    Field("protocol", "long", _("IANA protocol number: 1 ICMP, 6 TCP, 17 UDP."), 2018),
+    Field("srcaddr", "text", _("Source IP address."), 2018),
+    Field("srcport", "long", _("Source port; 0 for protocols without ports."), 2018),
+    Field("dstaddr", "text", _("Destination IP address."), 2018),
+    Field("dstport", "long", _("Destination port; 0 for protocols without ports."), 2018),
+    Field("direction", "text", _("in: into the network interface; out: from it."), 2018),
+    Field("action", "text", _("ACCEPT or REJECT by security groups and network ACLs."), 2018),
+    Field("packets", "long", _("Packets in the capture window."), 2018),
+    Field("bytes", "long", _("IP bytes in the capture window."), 2018),
+    Field("start", "long", _("Unix second of the first packet in the capture window."), 2018),
+    Field(
+        "end", "long", _("Unix second of the last packet, or the window's end while the flow goes on."), 2018
+    ),
     Field(
         "tcp-flags",
         "long",
-        "Bitwise OR of the TCP flags of all packets: FIN 1, SYN 2, RST 4, PSH 8, ACK 16.",
+        _("Bitwise OR of the TCP flags of all packets: FIN 1, SYN 2, RST 4, PSH 8, ACK 16."),
         2024,
     ),
     Field(
         "log-status",
         "text",
-        "OK, NODATA (no traffic in the window) or SKIPDATA (records were skipped).",
+        _("OK, NODATA (no traffic in the window) or SKIPDATA (records were skipped)."),
         2018,
     ),
-    Field("traffic_path", "long", "Code of the path that the traffic takes.", 2024),
+    Field("traffic_path", "long", _("Code of the path that the traffic takes."), 2024),
 )
 
 FIELD_BY_NAME: dict[str, Field] = {field.name: field for field in FIELDS}
@@ -71,28 +75,28 @@ PROTOCOL_NAMES: dict[int, str] = {
 }  # fmt: skip
 
 TRAFFIC_PATHS: dict[int, str] = {
-    0: "Other",
-    1: "Another resource in the same VPC",
-    2: "ECS instance in the same VPC",
-    3: "Elastic network interface",
+    0: _("Other"),
+    1: _("Another resource in the same VPC"),
+    2: _("ECS instance in the same VPC"),
+    3: _("Elastic network interface"),
     4: "HaVip",
-    5: "Cloud service in the same region",
-    6: "Cloud service through a gateway endpoint",
-    7: "NAT gateway",
-    8: "Transit router",
-    9: "VPN gateway",
-    10: "Leased line through a VBR",
-    11: "VPC in the same region through CEN Basic",
-    12: "Other traffic through CEN Basic",
-    13: "Internet through an IPv4 gateway",
-    14: "Internet through an IPv6 gateway",
-    15: "Internet through a public IP address",
-    17: "VPC peering",
-    18: "VPC in another region through CEN Basic",
-    19: "VBR in the same region through CEN Basic",
-    20: "VBR in another region through CEN Basic",
-    21: "Express Connect Router",
-    22: "GWLB endpoint",
+    5: _("Cloud service in the same region"),
+    6: _("Cloud service through a gateway endpoint"),
+    7: _("NAT gateway"),
+    8: _("Transit router"),
+    9: _("VPN gateway"),
+    10: _("Leased line through a VBR"),
+    11: _("VPC in the same region through CEN Basic"),
+    12: _("Other traffic through CEN Basic"),
+    13: _("Internet through an IPv4 gateway"),
+    14: _("Internet through an IPv6 gateway"),
+    15: _("Internet through a public IP address"),
+    17: _("VPC peering"),
+    18: _("VPC in another region through CEN Basic"),
+    19: _("VBR in the same region through CEN Basic"),
+    20: _("VBR in another region through CEN Basic"),
+    21: _("Express Connect Router"),
+    22: _("GWLB endpoint"),
 }
 
 

@@ -10,6 +10,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 SOURCES: dict[str, str] = {
     "SEED0": "Enable the flow log feature (2021)",
@@ -27,12 +28,15 @@ NAME_LENGTH = range(2, 129)
 DESCRIPTION_LENGTH = range(2, 257)
 STORE_NAME_LENGTH = range(3, 64)
 RETENTION = range(1, 3651)
+HIGHEST_PRICE = Decimal("999999.999999")
 PERMANENT = 3650
 REPORT_RETENTION = 7
 DEFAULT_RETENTION = 300
 INTERVALS = (1, 5, 10)
 DEFAULT_INTERVAL = 10
 QUOTA = 10
+MOST_TAGS = 20
+TAG_LENGTH = 128
 RESOURCE_TYPES = ("VPC", "VSwitch", "NetworkInterface")
 TRAFFIC_TYPES = ("All", "Allow", "Drop")
 IP_VERSIONS = ("IPv4", "DualStack")
@@ -58,6 +62,7 @@ _CHINESE = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _NAME_CHARACTERS = re.compile(rf"[A-Za-z0-9{_CHINESE}_-]*")
 _NAME_START = re.compile(rf"[A-Za-z{_CHINESE}]")
 _WEB_PREFIXES = ("http://", "https://")
+_RESERVED_TAG_PREFIXES = ("aliyun", "acs:")
 
 
 def gettext_noop(message: str) -> str:
@@ -110,6 +115,7 @@ RULES: Mapping[str, Rule] = {
     "Retention": Rule(
         _("The data retention period must be 1 to 3650 days; 3650 stores data permanently."), "LOG"
     ),
+    "Price": Rule(_("Enter a price from 0 to 999,999.999999 USD, with at most 6 decimal places."), "OURS"),
     "Interval": Rule(_("The sampling interval must be 1, 5, or 10 minutes."), "SEED4"),
     "ResourceType": Rule(_("The resource type must be VPC, vSwitch, or ENI."), "SEED4"),
     "ResourceNotExist": Rule(_("The resource does not exist in this region."), "API"),
@@ -127,6 +133,13 @@ RULES: Mapping[str, Rule] = {
         ),
         "SEED4",
     ),
+    "TagCount": Rule(_("A flow log can have at most %(most)s tags."), "API"),
+    "TagKeyEmpty": Rule(_("The tag with the value %(value)s needs a key."), "API"),
+    "TagKeyLength": Rule(_("The tag key %(key)s… is longer than 128 characters."), "API"),
+    "TagKeyTwice": Rule(_("The tag key %(key)s is there twice."), "API"),
+    "TagPrefix": Rule(_("The tag %(text)s cannot start with aliyun or acs:."), "API"),
+    "TagAddress": Rule(_("The tag %(text)s cannot contain http:// or https://."), "API"),
+    "TagValueLength": Rule(_("The value of the tag %(key)s is longer than 128 characters."), "API"),
     "InstanceFamily": Rule(
         _(
             "The VPC contains ECS instances of families that do not support flow logs: %(instances)s. "
@@ -141,6 +154,18 @@ RULES: Mapping[str, Rule] = {
         ),
         "SEED3",
     ),
+    "QuotaSeveral": Rule(
+        _(
+            "These would be %(wanted)s flow logs, and only %(left)s of the quota of %(quota)s in this region "
+            "are left. Choose fewer ENIs, delete flow logs that you no longer need, or ask the administrator "
+            "of this installation for a higher quota."
+        ),
+        "SEED3",
+    ),
+    "OnlyInterfaces": Rule(
+        _("Only ENIs can be chosen several at once. Choose one VPC or one vSwitch."), "SEED4"
+    ),
+    "WithoutInterface": Rule(_("The ECS instance %(instance)s has no ENI."), "OURS"),
     "RegionUnavailable": Rule(_("Flow logs are not available in this region."), "SEED3"),
     "GateActivate": Rule(_("Flow logs are not activated yet."), "CURRENT"),
     "GateAuthorize": Rule(
@@ -165,6 +190,22 @@ RULES: Mapping[str, Rule] = {
     "AddressOutside": Rule(_("The address must be in a CIDR block of the vSwitch."), "OURS"),
     "AddressTaken": Rule(_("The address already belongs to %(other)s."), "OURS"),
     "OtherVpc": Rule(_("%(other)s is in another VPC."), "OURS"),
+    "IdTaken": Rule(_("%(id)s is in use, or was in another place. Choose another ID."), "OURS"),
+    "DependencyViolation.FlowLog": Rule(_("It still has flow logs: %(names)s. Delete them first."), "OURS"),
+    "DependencyViolation.NetworkInterface": Rule(
+        _("It still has ENIs: %(names)s. Delete them first."), "OURS"
+    ),
+    "DependencyViolation.Instance": Rule(
+        _("It still has ECS instances: %(names)s. Delete them first."), "OURS"
+    ),
+    "DependencyViolation.VSwitch": Rule(_("It still has vSwitches: %(names)s. Delete them first."), "OURS"),
+    "DependencyViolation.SecurityGroup": Rule(
+        _("It still has security groups: %(names)s. Delete them first."), "OURS"
+    ),
+    "DependencyViolation.NetworkAcl": Rule(
+        _("It still has network ACLs: %(names)s. Delete them first."), "OURS"
+    ),
+    "DependencyViolation.Gateway": Rule(_("It still has gateways: %(names)s. Delete them first."), "OURS"),
     "ObservationPoints": Rule(
         _("Observation points are numbers of at most 64 bits, each with ACCEPT or REJECT."), "OURS"
     ),
@@ -172,6 +213,46 @@ RULES: Mapping[str, Rule] = {
     "ExporterBound": Rule(_("The exporter is already bound to this resource."), "OURS"),
     "ExporterTaken": Rule(_("The exporter belongs to another account."), "OURS"),
     "ExporterRegion": Rule(_("The exporter is used in another region."), "OURS"),
+    "Identifier": Rule(
+        _(
+            "The ID must be letters and digits, a hyphen, then letters, digits, hyphens (-) and underscores (_), "
+            "such as vpc-bp1abc; at most 64 characters."
+        ),
+        "OURS",
+    ),
+    "Taken": Rule(_("%(key)s already exists."), "OURS"),
+    "TakenElsewhere": Rule(_("The ID %(key)s is already in use."), "OURS"),
+    "SaidTwice": Rule(_("Line %(line)s is about the same: %(key)s."), "OURS"),
+    "NotExist": Rule(_("%(id)s does not exist in this region."), "OURS"),
+    "Fixed": Rule(_("This parameter cannot be changed after creation."), "OURS"),
+    "Ipv6CidrBlock": Rule(_("%(value)s is not an IPv6 CIDR block, such as 2001:db8::/64."), "OURS"),
+    "Ipv4Address": Rule(_("%(value)s is not an IPv4 address, such as 192.168.0.10."), "OURS"),
+    "Ipv6Address": Rule(_("%(value)s is not an IPv6 address, such as 2001:db8::10."), "OURS"),
+    "IpAddress": Rule(_("%(value)s is not an IP address."), "OURS"),
+    "VSwitchLeft": Rule(_("The CIDR blocks must still hold %(cidr)s of vSwitch %(other)s."), "OURS"),
+    "AddressLeft": Rule(_("The CIDR block must still hold %(address)s of ENI %(other)s."), "OURS"),
+    "InstanceType": Rule(_("%(value)s is not an instance type, such as ecs.g7.large."), "OURS"),
+    "PortRange": Rule(_("The ports must be 0 to 65535, the first not above the last."), "OURS"),
+    "PortProtocol": Rule(_("Only TCP and UDP have ports."), "OURS"),
+    "RulePriority": Rule(_("The priority must be 1 to 100."), "OURS"),
+    "RuleOrder": Rule(_("The order must be 1 to 32766."), "OURS"),
+    "RulePeer": Rule(
+        _("%(value)s is neither a CIDR block, such as 192.168.0.0/16, nor the ID of a security group."),
+        "OURS",
+    ),
+    "OneOf": Rule(_("%(value)s is not one of: %(choices)s."), "OURS"),
+    "WholeNumber": Rule(_("%(value)s is not a whole number."), "OURS"),
+    "TrueOrFalse": Rule(_("%(value)s is neither true nor false."), "OURS"),
+    "PlainText": Rule(_("The value must be a text."), "OURS"),
+    "TooLong": Rule(_("The text must be at most %(length)s characters in length."), "OURS"),
+    "StillUsed": Rule(_("It is still used: %(users)s. Change or delete these first."), "OURS"),
+    "FileColumn": Rule(_("There is no column %(name)s. The columns are: %(columns)s."), "OURS"),
+    "FileShape": Rule(_("The text is neither CSV with a heading line nor a JSON list of objects."), "OURS"),
+    "FileJson": Rule(_("This is not JSON: %(reason)s."), "OURS"),
+    "FileCells": Rule(_("The line has %(found)s cells, the heading has %(wanted)s."), "OURS"),
+    "FileEncoding": Rule(_("The file is not UTF-8 text."), "OURS"),
+    "FileEmpty": Rule(_("There is nothing to import: choose a file or paste its text."), "OURS"),
+    "FileSize": Rule(_("The file is larger than %(megabytes)s MB. Split it."), "OURS"),
 }
 # Reasons of Delivery Failed: what happened. The remedies are SEED4's.
 DELIVERY_REASONS: Mapping[str, Rule] = {
@@ -236,17 +317,22 @@ class FlowLogValues:
     create_project: bool = False
     create_logstore: bool = False
     analysis_report: bool = False
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What a flow log would be created in: its region, account, resource and target as they are now."""
+    """What flow logs would be created in: their region, account, resources and target as they are now.
+
+    ``wanted`` is how many are created at once.
+    """
 
     missing_gates: Sequence[str] = ()
     region_has_flow_logs: bool = True
     region_has_ipv6: bool = False
     quota: int = QUOTA
     flow_logs_in_region: int = 0
+    wanted: int = 1
     resource_exists: bool = True
     blocking_instances: Sequence[str] = ()
     project_exists: bool = True
@@ -260,7 +346,7 @@ def flow_log(values: FlowLogValues, there: Circumstances) -> list[Violation]:
     return [
         *gates(there.missing_gates),
         *(() if there.region_has_flow_logs else [Violation("RegionUnavailable")]),
-        *quota(there.flow_logs_in_region, there.quota),
+        *quota(there.flow_logs_in_region, there.quota, there.wanted),
         *name(values.name),
         *_resource(values, there),
         *_choice(values.traffic_type, TRAFFIC_TYPES, "TrafficType", "traffic_type"),
@@ -270,6 +356,7 @@ def flow_log(values: FlowLogValues, there: Circumstances) -> list[Violation]:
         *_project(values, there),
         *_logstore(values, there),
         *description(values.description),
+        *tags(values.tags.items()),
     ]
 
 
@@ -313,6 +400,12 @@ def retention(days: int, field: str = "ttl") -> list[Violation]:
     return [] if days in RETENTION else [Violation("Retention", field)]
 
 
+def price(amount: Decimal, field: str) -> list[Violation]:
+    """Check a price in USD for a GB."""
+    is_one = amount.is_finite() and 0 <= amount <= HIGHEST_PRICE and amount == round(amount, 6)
+    return [] if is_one else [Violation("Price", field)]
+
+
 def interval(minutes: int, field: str = "interval") -> list[Violation]:
     """Check a sampling interval in minutes."""
     return _choice(minutes, INTERVALS, "Interval", field)
@@ -350,9 +443,48 @@ def drop_ports(value: object, field: str = "drop_ports") -> list[Violation]:
     return [] if fits else [Violation("DropPorts", field)]
 
 
-def quota(used: int, limit: int) -> list[Violation]:
-    """Check that one more flow log fits into the quota of a region."""
-    return [] if used < limit else [Violation("Quota", "", {"quota": limit})]
+def tags(pairs: Iterable[tuple[str, str]], field: str = "tags") -> list[Violation]:
+    """Check the tags of a flow log, keys with values; a value may be empty."""
+    found: list[Violation] = []
+    keys: set[str] = set()
+    for number, (key, value) in enumerate(pairs):
+        if number == MOST_TAGS:
+            return [*found, Violation("TagCount", field, {"most": MOST_TAGS})]
+        if not key:
+            found.append(Violation("TagKeyEmpty", field, {"value": value[:TAG_LENGTH]}))
+        elif len(key) > TAG_LENGTH:
+            found.append(Violation("TagKeyLength", field, {"key": key[:20]}))
+        elif key in keys:
+            found.append(Violation("TagKeyTwice", field, {"key": key}))
+        if len(value) > TAG_LENGTH:
+            found.append(Violation("TagValueLength", field, {"key": key[:20]}))
+        found += [violation for text in (key, value) for violation in _tag_text(text, field)]
+        keys.add(key)
+    return found
+
+
+def _tag_text(text: str, field: str) -> list[Violation]:
+    """Check what holds for the key and for the value of a tag."""
+    found = []
+    if text.startswith(_RESERVED_TAG_PREFIXES):
+        found.append(Violation("TagPrefix", field, {"text": text[:TAG_LENGTH]}))
+    if any(prefix in text for prefix in _WEB_PREFIXES):
+        found.append(Violation("TagAddress", field, {"text": text[:TAG_LENGTH]}))
+    return found
+
+
+def numbered(name: str, count: int) -> list[str]:
+    """Return the names of flow logs that are created at once: a name for several gets -1, -2 and so on."""
+    return [name] if count == 1 else [name and f"{name}-{number}" for number in range(1, count + 1)]
+
+
+def quota(used: int, limit: int, wanted: int = 1) -> list[Violation]:
+    """Check that so many more flow logs fit into the quota of a region."""
+    if used + wanted <= limit:
+        return []
+    if wanted == 1 or used >= limit:
+        return [Violation("Quota", "", {"quota": limit})]
+    return [Violation("QuotaSeveral", "", {"wanted": wanted, "left": limit - used, "quota": limit})]
 
 
 def gates(missing: Iterable[str]) -> list[Violation]:
@@ -377,6 +509,8 @@ def _is_number(text: object, bits: int) -> bool:
 def _resource(values: FlowLogValues, there: Circumstances) -> list[Violation]:
     if values.resource_type not in RESOURCE_TYPES:
         return [Violation("ResourceType", "resource_type")]
+    if there.wanted > 1 and values.resource_type != "NetworkInterface":
+        return [Violation("OnlyInterfaces", "resource_id")]
     if not values.resource_id:
         return [Violation("Required", "resource_id")]
     if not there.resource_exists:

@@ -8,7 +8,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from . import bookkeeping, closing, delivery, ingest, inventory, reception, services
+from . import bookkeeping, closing, delivery, ingest, inventory, reception, services, usage
 from .models import FlowLog
 from .store import catalogue
 
@@ -75,6 +75,7 @@ def keep_house() -> None:
     catalogue.remove_used_samples()
     bookkeeping.prune_strays()
     inventory.prune()
+    usage.prune()
     for logstore_id, hour in catalogue.due_for_compaction(now):
         compact_hour.delay(logstore_id, hour)
 

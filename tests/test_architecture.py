@@ -14,9 +14,11 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = ("analytics", "flowlogs", "console")  # each may import itself and what stands after it
 PURE = (
     "console/policies.py",
+    "console/texts.py",
     "flowlogs/record.py",
     "flowlogs/codec.py",
     "flowlogs/rules.py",
+    "flowlogs/fees.py",
     "flowlogs/netflow",
     "flowlogs/addresses.py",
     "flowlogs/attribute.py",

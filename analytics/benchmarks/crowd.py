@@ -214,6 +214,7 @@ def _history(vpcs: list[Any], flow_logs: list[Any]) -> None:
         Usage,
         (
             Usage(
+                vpc_id=flow_log.vpc_id,
                 flow_log=flow_log,
                 span=span,
                 start=start,

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from console.texts import Say
+from console.texts import noop as _
+
 from .instants import seconds, stamp
 from .spec import Columns, Figure, Rows, Span, Spec
 from .units import AXIS_TITLES, axis, human, is_number
@@ -31,23 +34,28 @@ class _Series:
 
 
 def draw(
-    spec: Spec, columns: Columns, rows: Rows, span: Span | None = None, until: int | None = None
+    spec: Spec,
+    columns: Columns,
+    rows: Rows,
+    span: Span | None = None,
+    until: int | None = None,
+    say: Say = str,
 ) -> Figure | None:
     """Return the figure of a result, or None where there is nothing to draw.
 
     Over time, ``span`` sets the axis, and a bucket without a row is drawn as 0: no record means no
     traffic, not a straight line between its neighbours. ``until`` (Unix s) leaves out later buckets, which
-    are not complete yet.
+    are not complete yet. ``say`` puts the titles of axes into a language.
     """
     if not rows or spec.kind in ("table", "tiles"):
         return None
     places, series = _collect(spec, columns, rows)
     if spec.kind == "ranking":
-        return _ranking(spec, places, series)
+        return _ranking(spec, places, series, say)
     moments = [seconds(place) for place in places]
     if all(moment is not None for moment in moments):
-        return _over_time(spec, places, series, span, until)
-    return _by_category(spec, places, series)
+        return _over_time(spec, places, series, span, until, say)
+    return _by_category(spec, places, series, say)
 
 
 def _collect(spec: Spec, columns: Columns, rows: Rows) -> tuple[list[Any], list[_Series]]:
@@ -72,7 +80,12 @@ def _role(spec: Spec, name: str) -> str:
 
 
 def _over_time(
-    spec: Spec, places: list[Any], series: Sequence[_Series], span: Span | None, until: int | None
+    spec: Spec,
+    places: list[Any],
+    series: Sequence[_Series],
+    span: Span | None,
+    until: int | None,
+    say: Say,
 ) -> Figure | None:
     by_second = {seconds(place): place for place in places}
     moments = sorted(moment for moment in by_second if moment is not None)
@@ -90,11 +103,11 @@ def _over_time(
     for place, each in enumerate(series):
         values = [each.points.get(by_second.get(moment), missing) for moment in moments]
         traces.append(_trace(spec, each, place, x, values))
-    layout = _layout(spec, len(series))
+    layout = _layout(spec, len(series), say)
     layout["xaxis"] |= {
         "type": "date",
         "hoverformat": "%Y-%m-%d %H:%M:%S UTC",
-        "title": {"text": "Time (UTC)"},
+        "title": {"text": say(_("Time (UTC)"))},
     }
     if span:
         layout["xaxis"]["range"] = [stamp(span.start), stamp(span.end)]
@@ -102,19 +115,19 @@ def _over_time(
     return {"data": traces, "layout": layout}
 
 
-def _by_category(spec: Spec, places: list[Any], series: Sequence[_Series]) -> Figure:
+def _by_category(spec: Spec, places: list[Any], series: Sequence[_Series], say: Say) -> Figure:
     labels = [_label(place) for place in places]
     traces = [
         _trace(spec, each, place, labels, [each.points.get(at) for at in places])
         for place, each in enumerate(series)
     ]
-    layout = _layout(spec, len(series))
+    layout = _layout(spec, len(series), say)
     layout["xaxis"] |= {"type": "category", "title": {"text": plain(spec.label(spec.x))}, **_ticks(labels)}
     layout["hovermode"] = "x unified"
     return {"data": traces, "layout": layout}
 
 
-def _ranking(spec: Spec, places: list[Any], series: Sequence[_Series]) -> Figure:
+def _ranking(spec: Spec, places: list[Any], series: Sequence[_Series], say: Say) -> Figure:
     labels = [_label(place) for place in places]
     traces = []
     for each in series:
@@ -131,7 +144,7 @@ def _ranking(spec: Spec, places: list[Any], series: Sequence[_Series]) -> Figure
                 **_meaning(each, "bar"),
             }
         )
-    layout = _layout(spec, len(series))
+    layout = _layout(spec, len(series), say)
     layout["xaxis"] |= {**axis(spec.unit), "rangemode": "tozero", "nticks": 5, "tickangle": 0}
     layout["yaxis"] = {"type": "category", "autorange": "reversed", "automargin": True, "showgrid": False}
     layout["yaxis"] |= _ticks(labels)
@@ -186,10 +199,10 @@ def _meaning(series: _Series, kind: str) -> dict[str, Any]:
     return marks
 
 
-def _layout(spec: Spec, series: int) -> dict[str, Any]:
+def _layout(spec: Spec, series: int, say: Say) -> dict[str, Any]:
     value_axis = {"rangemode": "tozero", "automargin": True, "nticks": 6, **axis(spec.unit)}
     if spec.unit in AXIS_TITLES:
-        value_axis["title"] = {"text": AXIS_TITLES[spec.unit]}
+        value_axis["title"] = {"text": say(AXIS_TITLES[spec.unit])}
     return {
         "margin": {**_MARGIN},
         "autosize": True,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from console.texts import Say
+from console.texts import noop as _
 
 Kind = Literal["tiles", "table", "line", "area", "bar", "ranking"]
 Unit = Literal["count", "bytes", "bps", "packets", "percent", "plain"]
@@ -13,12 +16,12 @@ Rows = Sequence[Sequence[Any]]
 Figure = dict[str, Any]
 
 KINDS: dict[Kind, str] = {
-    "table": "Table",
-    "line": "Line chart",
-    "bar": "Column chart",
-    "area": "Area chart",
-    "ranking": "Bar chart",
-    "tiles": "Single values",
+    "table": _("Table"),
+    "line": _("Line chart"),
+    "bar": _("Column chart"),
+    "area": _("Area chart"),
+    "ranking": _("Bar chart"),
+    "tiles": _("Single values"),
 }
 
 
@@ -66,3 +69,11 @@ class Spec:
     def label(self, name: str) -> str:
         """Return what people read for a series or a column."""
         return self.labels.get(name, name)
+
+    def said(self, say: Say) -> Spec:
+        """Return the spec with its labels in the language of ``say``; names of columns stay as they are."""
+        return replace(
+            self,
+            labels={name: say(label) for name, label in self.labels.items()},
+            tiles=tuple(replace(tile, label=say(tile.label)) for tile in self.tiles),
+        )

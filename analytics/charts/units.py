@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from console.texts import noop as _
+
 from .spec import Unit
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
@@ -20,7 +22,7 @@ _SUFFIXES: dict[Unit, str] = {
     "plain": "",
 }
 _EXACT_BELOW: dict[Unit, float] = {"bytes": 1000, "bps": 1000, "count": 10_000_000, "packets": 10_000_000}
-AXIS_TITLES: dict[Unit, str] = {"packets": "packets"}
+AXIS_TITLES: dict[Unit, str] = {"packets": _("packets")}
 
 
 def is_number(value: Any) -> bool:

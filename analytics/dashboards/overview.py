@@ -1,19 +1,21 @@
 """Overview, the first dashboard of Flow Log Center (facts, section 4.2)."""
 
 from analytics.charts import Spec, Tile
+from console.texts import noop as _
 
 from .shape import Chart, Dashboard
 
-_IN_OUT = {"inbound": "In", "outbound": "Out"}
+_IN_OUT = {"inbound": _("In"), "outbound": _("Out")}
+_DIRECTIONS = {"inbound": "in", "outbound": "out"}
 
 OVERVIEW = Dashboard(
     id="overview",
-    title="Overview",
-    description="What was accepted and rejected, where the traffic goes, and who causes it.",
+    title=_("Overview"),
+    description=_("What was accepted and rejected, where the traffic goes, and who causes it."),
     charts=(
         Chart(
             id="totals",
-            title="Totals",
+            title=_("Totals"),
             query="""
                 * | select count(1) as records,
                   sum(case when action = 'ACCEPT' then bytes else 0 end) as accepted_bytes,
@@ -24,16 +26,16 @@ OVERVIEW = Dashboard(
             spec=Spec(
                 "tiles",
                 tiles=(
-                    Tile("records", "Records"),
-                    Tile("accepted_bytes", "Accepted traffic (in + out)", "bytes"),
-                    Tile("rejected_share", "Rejected share of flows", "percent"),
-                    Tile("enis", "ENIs"),
+                    Tile("records", _("Records")),
+                    Tile("accepted_bytes", _("Accepted traffic (in + out)"), "bytes"),
+                    Tile("rejected_share", _("Rejected share of flows"), "percent"),
+                    Tile("enis", _("ENIs")),
                 ),
                 labels={
-                    "records": "Records",
-                    "accepted_bytes": "Accepted bytes",
-                    "rejected_share": "Rejected share of flows (%)",
-                    "enis": "ENIs",
+                    "records": _("Records"),
+                    "accepted_bytes": _("Accepted bytes"),
+                    "rejected_share": _("Rejected share of flows (%)"),
+                    "enis": _("ENIs"),
                 },
             ),
             size="full",
@@ -41,7 +43,7 @@ OVERVIEW = Dashboard(
         ),
         Chart(
             id="verdicts",
-            title="Accepted and rejected flows",
+            title=_("Accepted and rejected flows"),
             query="""
                 * | select __time__ - __time__ % {bucket} as time,
                   sum(case when action = 'ACCEPT' then 1 else 0 end) as accepted,
@@ -52,12 +54,12 @@ OVERVIEW = Dashboard(
                 "line",
                 x="time",
                 y=("accepted", "rejected"),
-                labels={"time": "Time (UTC)", "accepted": "ACCEPT", "rejected": "REJECT"},
+                labels={"time": _("Time (UTC)"), "accepted": "ACCEPT", "rejected": "REJECT"},
             ),
         ),
         Chart(
             id="traffic",
-            title="Inbound and outbound traffic",
+            title=_("Inbound and outbound traffic"),
             query="""
                 * | select __time__ - __time__ % {bucket} as time,
                   sum(case when direction = 'in' then bytes else 0 end) * 8 / {bucket} as inbound,
@@ -69,12 +71,13 @@ OVERVIEW = Dashboard(
                 unit="bps",
                 x="time",
                 y=("inbound", "outbound"),
-                labels={"time": "Time (UTC)", **_IN_OUT},
+                labels={"time": _("Time (UTC)"), **_IN_OUT},
+                roles=_DIRECTIONS,
             ),
         ),
         Chart(
             id="enis",
-            title="Traffic per ENI",
+            title=_("Traffic per ENI"),
             query="""
                 * | select "eni-id" as eni,
                   sum(case when direction = 'in' then bytes else 0 end) as inbound,
@@ -88,13 +91,14 @@ OVERVIEW = Dashboard(
                 y=("inbound", "outbound"),
                 stacked=True,
                 labels={"eni": "ENI", **_IN_OUT},
+                roles=_DIRECTIONS,
             ),
             height="tall",
-            note="Top 20",
+            note=_("Top 20"),
         ),
         Chart(
             id="talkers",
-            title="Top talkers",
+            title=_("Top talkers"),
             query="""
                 * | select concat(srcaddr, ' -> ', dstaddr) as talkers, greatest(
                     sum(case when direction = 'in' then bytes else 0 end),
@@ -107,14 +111,14 @@ OVERVIEW = Dashboard(
                 unit="bytes",
                 x="talkers",
                 y=("traffic",),
-                labels={"talkers": "Source -> destination", "traffic": "Traffic"},
+                labels={"talkers": _("Source -> destination"), "traffic": _("Traffic")},
             ),
             height="tall",
-            note="Top 20; a flow that two ENIs saw counts once",
+            note=_("Top 20; a flow that two ENIs saw counts once"),
         ),
         Chart(
             id="rejected-ports",
-            title="Rejected flows by destination port",
+            title=_("Rejected flows by destination port"),
             query="""
                 action: REJECT | select concat(cast(dstport as varchar), '/', case protocol
                   when 6 then 'tcp' when 17 then 'udp' when 1 then 'icmp' when 58 then 'icmpv6'
@@ -125,14 +129,14 @@ OVERVIEW = Dashboard(
                 "ranking",
                 x="port",
                 y=("flows",),
-                labels={"port": "Destination port", "flows": "Rejected flows"},
+                labels={"port": _("Destination port"), "flows": _("Rejected flows")},
                 roles={"flows": "REJECT"},
             ),
-            note="Top 10",
+            note=_("Top 10"),
         ),
         Chart(
             id="rejected-sources",
-            title="Rejected flows by source",
+            title=_("Rejected flows by source"),
             query="""
                 action: REJECT | select srcaddr, count(1) as flows, count(distinct dstport) as ports
                 group by srcaddr order by flows desc, srcaddr limit 10
@@ -141,15 +145,15 @@ OVERVIEW = Dashboard(
                 "ranking",
                 x="srcaddr",
                 y=("flows",),
-                labels={"srcaddr": "Source", "flows": "Rejected flows", "ports": "Distinct ports"},
+                labels={"srcaddr": _("Source"), "flows": _("Rejected flows"), "ports": _("Distinct ports")},
                 units={"ports": "count"},
                 roles={"flows": "REJECT"},
             ),
-            note="Top 10",
+            note=_("Top 10"),
         ),
         Chart(
             id="vpcs",
-            title="Packets and bytes per VPC",
+            title=_("Packets and bytes per VPC"),
             size="full",
             query="""
                 * | select "vpc-id" as vpc, sum(packets) as total_packets, sum(bytes) as total_bytes,
@@ -162,9 +166,9 @@ OVERVIEW = Dashboard(
                 y=("total_packets", "total_bytes", "records"),
                 labels={
                     "vpc": "VPC",
-                    "total_packets": "Packets",
-                    "total_bytes": "Bytes",
-                    "records": "Records",
+                    "total_packets": _("Packets"),
+                    "total_bytes": _("Bytes"),
+                    "records": _("Records"),
                 },
                 units={"total_packets": "packets", "total_bytes": "bytes", "records": "count"},
             ),

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import sqlglot
 from sqlglot import exp
 
+from console.texts import Text as _
+
 from .addresses import block, in_block, prefix_of
 from .kinds import kind_of, whole_number
 from .places import fault
@@ -56,7 +58,7 @@ def padded(name: str) -> Build:
     def build(value: exp.Expr, size: exp.Expr, filler: exp.Expr) -> exp.Expr:
         length = whole_number(size)
         if length is None or length > LONGEST_PAD:
-            raise fault(size, f"The size must be a number up to {LONGEST_PAD}")
+            raise fault(size, _("The size must be a number up to %(most)s", most=LONGEST_PAD))
         return call(name, value, size, filler)
 
     return build
@@ -94,12 +96,12 @@ def pattern_replaced(value: exp.Expr, pattern: exp.Expr, *new: exp.Expr) -> exp.
     """Return ``regexp_replace``: every match, groups as ``$1``; the engine's replaces one and writes ``\\1``."""
     replacement = new[0] if new else exp.Literal.string("")
     if not replacement.is_string:
-        raise fault(replacement, "The replacement must be a quoted text")
+        raise fault(replacement, _("The replacement must be a quoted text"))
     text = _DOLLAR_GROUP.sub(r"\\\1", replacement.name.replace("\\", "\\\\"))
     return call("regexp_replace", value, pattern, exp.Literal.string(text), exp.Literal.string("g"))
 
 
-def distinct_count(value: exp.Expr, *_: exp.Expr) -> exp.Expr:
+def distinct_count(value: exp.Expr, *error: exp.Expr) -> exp.Expr:
     """Return ``approx_distinct``, exactly: the engine's sketch misses by 5 %, the documented error is 2.3 %."""
     return call("count", exp.Distinct(expressions=[value]))
 
@@ -110,7 +112,7 @@ def is_subnet_of(network: exp.Expr, address: exp.Expr) -> exp.Expr:
         return call("flc_is_subnet_of", network, address)
     literal = block(network.name)
     if literal is None:
-        raise fault(network, f"{network.name!r} is not a CIDR block", ["'10.0.0.0/8'"])
+        raise fault(network, _("%(text)s is not a CIDR block", text=repr(network.name)), ["'10.0.0.0/8'"])
     return _filled(in_block(_HOLE, literal), address)
 
 
@@ -118,11 +120,11 @@ def ip_prefix(address: exp.Expr, length: exp.Expr) -> exp.Expr:
     """Return ``ip_prefix``, whose length must be a number from 0 to 128."""
     bits = whole_number(length)
     if bits is None or bits > 128:
-        raise fault(length, "The prefix length must be a number from 0 to 128", ["24"])
+        raise fault(length, _("The prefix length must be a number from 0 to 128"), ["24"])
     return _filled(prefix_of(_HOLE, bits), address)
 
 
-def place(address: exp.Expr, *_: exp.Expr) -> exp.Expr:
+def place(address: exp.Expr, *language: exp.Expr) -> exp.Expr:
     """Return where an address is: known for private space only, as long as no location database is loaded."""
     return call("flc_place", address)
 

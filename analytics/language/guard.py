@@ -10,10 +10,13 @@ from sqlglot import exp
 from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
+from console.texts import Text
+
 from .dialect import LogService
 from .functions import FUNCTIONS, MANY, NOT_YET
 from .places import fault
 
+_ = Text
 TABLE = "log"
 OWN_PREFIX = "flc_"
 MOST_NODES = 2000
@@ -67,10 +70,10 @@ def check(statements: list[exp.Expr | None], begin: exp.Expr) -> exp.Query:
     """Return the one query of a parsed text; raises Fault for everything that may not be there."""
     query = statements[0] if len(statements) == 1 else None
     if not isinstance(query, exp.Select | exp.SetOperation):
-        raise fault(begin, "Only one query is allowed", ["select", "with"])
+        raise fault(begin, _("Only one query is allowed"), ["select", "with"])
     for count, node in enumerate(query.walk()):
         if count > MOST_NODES:
-            raise fault(begin, f"A query has at most {MOST_NODES} parts")
+            raise fault(begin, _("A query has at most %(most)s parts", most=MOST_NODES))
         _check_node(node)
     normalize_identifiers(query, dialect=LogService)
     _check_tables(query)
@@ -79,53 +82,59 @@ def check(statements: list[exp.Expr | None], begin: exp.Expr) -> exp.Query:
 
 def _check_node(node: exp.Expr) -> None:
     if type(node) not in _NODES:
-        raise fault(node, f"{_readable(node)} is not available in a query")
+        raise fault(node, _("%(part)s is not available in a query", part=_readable(node)))
     if isinstance(node, exp.Anonymous):
         _check_function(node)
     elif isinstance(node, exp.Select):
         _check_parts(node, _SELECT_PARTS)
         if not node.expressions:
-            raise fault(node, "SELECT needs columns", ["*", "a column"])
+            raise fault(node, _("SELECT needs columns"), ["*", _("a column")])
     elif isinstance(node, exp.Table):
         _check_parts(node, _TABLE_PARTS)
     elif isinstance(node, exp.With) and node.recursive:
-        raise fault(node, "WITH RECURSIVE is not available")
+        raise fault(node, _("WITH RECURSIVE is not available"))
     elif isinstance(node, exp.DataType) and node.this not in _CAST_TYPES:
         raise fault(
-            node, f"The type {node.sql()} is not available", sorted(kind.name for kind in _CAST_TYPES)
+            node,
+            _("The type %(type)s is not available", type=node.sql()),
+            sorted(kind.name for kind in _CAST_TYPES),
         )
     elif isinstance(node, exp.Literal) and len(node.name) > LONGEST_LITERAL:
-        raise fault(node, f"A value has at most {LONGEST_LITERAL} characters")
+        raise fault(node, _("A value has at most %(most)s characters", most=LONGEST_LITERAL))
     elif isinstance(node, exp.Identifier) and node.name.lower().startswith(OWN_PREFIX):
-        raise fault(node, f"Names cannot begin with {OWN_PREFIX}")
+        raise fault(node, _("Names cannot begin with %(prefix)s", prefix=OWN_PREFIX))
     elif isinstance(node, exp.CTE) and node.alias.lower() == TABLE:
-        raise fault(node, f"{TABLE} is the Logstore itself; choose another name")
+        raise fault(node, _("%(table)s is the Logstore itself; choose another name", table=TABLE))
 
 
 def _check_function(call: exp.Anonymous) -> None:
     name = call.name.lower()
     if name in NOT_YET:
-        raise fault(call, f"The function {name} is not available yet")
+        raise fault(call, _("The function %(function)s is not available yet", function=name))
     if name not in FUNCTIONS:
         alike = sorted(other for other in FUNCTIONS if other.startswith(name[:3]))
-        raise fault(call, f"The function {name} does not exist", alike)
+        raise fault(call, _("The function %(function)s does not exist", function=name), alike)
     function = FUNCTIONS[name]
     if not function.fewest <= len(call.expressions) <= function.most:
-        raise fault(call, f"{name} takes {_span(function.fewest, function.most)}")
+        raise fault(call, _takes(name, function.fewest, function.most))
 
 
-def _span(fewest: int, most: int) -> str:
+def _takes(function: str, fewest: int, most: int) -> Text:
     if most == MANY:
-        return f"{fewest} or more arguments"
-    if fewest == most:
-        return f"{fewest} argument{'' if fewest == 1 else 's'}"
-    return f"{fewest} to {most} arguments"
+        return _("%(function)s takes %(count)s or more arguments", function=function, count=fewest)
+    if fewest != most:
+        return _(
+            "%(function)s takes %(fewest)s to %(most)s arguments", function=function, fewest=fewest, most=most
+        )
+    if fewest == 1:
+        return _("%(function)s takes 1 argument", function=function)
+    return _("%(function)s takes %(count)s arguments", function=function, count=fewest)
 
 
 def _check_parts(node: exp.Expr, allowed: frozenset[str]) -> None:
     for name, value in node.args.items():
         if value and name not in allowed:
-            raise fault(node, f"{name.strip('_').upper()} is not available in a query")
+            raise fault(node, _("%(part)s is not available in a query", part=name.strip("_").upper()))
 
 
 def _check_tables(query: exp.Query) -> None:
@@ -139,9 +148,9 @@ def _check_tables(query: exp.Query) -> None:
     }
     for table in query.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier):
-            raise fault(table, "A function is not a table")
+            raise fault(table, _("A function is not a table"))
         if table.name != TABLE and not (table.name in names and id(table) in named_by_with):
-            raise fault(table, f"Table {table.name!r} does not exist", [TABLE])
+            raise fault(table, _("Table %(table)s does not exist", table=repr(table.name)), [TABLE])
 
 
 def _readable(node: exp.Expr) -> str:

@@ -11,6 +11,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.schema import MappingSchema
 
+from console.texts import Text as _
 from flowlogs.record import FIELD_BY_NAME, NOT_APPLICABLE
 
 from .columns import COLUMNS, SQL_TYPES, closest
@@ -85,7 +86,7 @@ def _divided(node: exp.Div) -> exp.Expr:
     if "other" in kinds:
         raise fault(
             node,
-            "Cannot tell whether this division is of whole numbers",
+            _("Cannot tell whether this division is of whole numbers"),
             ["CAST(… AS BIGINT)", "CAST(… AS DOUBLE)"],
         )
     left, right = exp.Paren(this=node.this), exp.Paren(this=node.expression)
@@ -138,15 +139,17 @@ def _check_columns(query: exp.Query) -> None:
 def _unresolved(column: exp.Column, sources: int) -> Exception:
     name = f"{column.table}.{column.name}" if column.table else column.name
     if sources > 1 and not column.table and column.name in COLUMNS:
-        return fault(column, f"Column '{name}' is ambiguous; name the table that it is of")
+        return fault(column, _("Column '%(column)s' is ambiguous; name the table that it is of", column=name))
     parent = column.parent
     if isinstance(parent, exp.Sub) and isinstance(parent.expression, exp.Column):
         hyphenated = f"{parent.this.name}-{parent.expression.name}"
         if hyphenated in FIELD_BY_NAME:
             return fault(
                 column,
-                f"Column '{name}' cannot be resolved;a name with a hyphen is quoted",
+                _("Column '%(column)s' cannot be resolved;a name with a hyphen is quoted", column=name),
                 [f'"{hyphenated}"'],
             )
-    message = f"Column '{name}' cannot be resolved;please add the column in the index attribute"
+    message = _(
+        "Column '%(column)s' cannot be resolved;please add the column in the index attribute", column=name
+    )
     return fault(column, message, closest(column.name))

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from console.texts import Text
+
 from .errors import QueryError, error_at
 
 
 class Fault(Exception):
     """Something wrong at an expression; becomes a QueryError once the whole query text is at hand."""
 
-    def __init__(self, node: exp.Expr, message: str, expected: Sequence[str] = ()) -> None:
+    def __init__(self, node: exp.Expr, message: Text | str, expected: Sequence[Text | str] = ()) -> None:
         super().__init__(message)
         self.node = node
         self.message = message
@@ -23,7 +25,7 @@ class Fault(Exception):
         return error_at(text, begin + offset_of(self.node), self.message, self.expected)
 
 
-def fault(node: exp.Expr, message: str, expected: Sequence[str] = ()) -> Fault:
+def fault(node: exp.Expr, message: Text | str, expected: Sequence[Text | str] = ()) -> Fault:
     """Return the exception to raise for an expression that may not stand where it stands."""
     return Fault(node, message, expected)
 

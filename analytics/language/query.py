@@ -7,6 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from console.texts import Text as _
+
 from .conditions import to_condition
 from .errors import QueryError, error_at
 from .macros import macros_of
@@ -38,14 +40,15 @@ def compile_query(text: str) -> Compiled:
     """Return a query text compiled for the engine; raises QueryError with the place of what is wrong."""
     _check_characters(text)
     if _ALONE.match(text):
-        raise error_at(text, 0, "sql query must follow search query,please read syntax doc", ["* | select …"])
+        message = _("sql query must follow search query,please read syntax doc")
+        raise error_at(text, 0, message, ["* | select …"])
     search, pipe = parse(text)
     condition = to_condition(search)
     if pipe is None:
         return Compiled(search, condition, None, 0, macros_of(condition))
     begin = len(text) - len(text[pipe + 1 :].lstrip())
     if begin == len(text):
-        raise error_at(text, len(text), "The SQL after | is missing", ["select …"])
+        raise error_at(text, len(text), _("The SQL after | is missing"), ["select …"])
     printed = compile_sql(text, begin)
     return Compiled(search, condition, printed.text, printed.rows, macros_of(condition, printed.text))
 
@@ -61,7 +64,7 @@ def problem(text: str) -> QueryError | None:
 
 def _check_characters(text: str) -> None:
     if len(text) > LONGEST:
-        raise error_at(text, LONGEST, f"A query has at most {LONGEST} characters")
+        raise error_at(text, LONGEST, _("A query has at most %(most)s characters", most=LONGEST))
     for offset, letter in enumerate(text):
         if unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\t\n\r":
-            raise error_at(text, offset, "A query cannot have control characters")
+            raise error_at(text, offset, _("A query cannot have control characters"))

@@ -14,11 +14,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
+from console.texts import Text
+
 from .columns import COLUMNS, closest
 from .errors import QueryError, error_at
 from .terms import RESERVED, Comparison, Everything, Not, Operator, Range, Search, Term, both, either
 from .tokens import Token, tokenize
 
+_ = Text
 MOST_CONDITIONS = 30
 DEEPEST = 30
 _LARGEST = 2**63 - 1
@@ -47,7 +50,7 @@ class _Parser:
             return Everything()
         tree = self._any()
         if not self._at_end():
-            raise self._error(f"Unexpected {self._next.text!r}", ["and", "or", "not", "|"])
+            raise self._error(_("Unexpected %(text)s", text=repr(self._next.text)), ["and", "or", "not", "|"])
         return tree
 
     def _any(self) -> Search:
@@ -78,15 +81,16 @@ class _Parser:
         opening = self._take()
         inner = self._any()
         if self._at_end():
-            raise self._error("The parenthesis is not closed", [")"], opening)
+            raise self._error(_("The parenthesis is not closed"), [")"], opening)
         self._expect(")")
         return inner
 
     def _condition(self) -> Search:
         self._count_condition()
         if self._next.kind not in ("word", "quoted") or self._is_keyword("and") or self._is_keyword("or"):
-            shown = repr(self._next.text) if self._next.text else "the end of the query"
-            raise self._error(f"Unexpected {shown}", ["a value", "field:value", "(", "not"])
+            shown = repr(self._next.text) if self._next.text else _("the end of the query")
+            expected: list[Text | str] = [_("a value"), "field:value", "(", "not"]
+            raise self._error(_("Unexpected %(text)s", text=shown), expected)
         token = self._take()
         if self._is_sign(":"):
             return self._value_of(self._field(token))
@@ -102,14 +106,16 @@ class _Parser:
         if token.text == "*":
             return Everything()
         if token.text.lower() in RESERVED:
-            raise self._error(f"{token.text} is a reserved word", [f'"{token.text}"'], token)
+            raise self._error(_("%(word)s is a reserved word", word=token.text), [f'"{token.text}"'], token)
         return Term(token.text, wildcard=self._is_wildcard(token))
 
     def _value_of(self, field: str) -> Search:
         self._take()
         token = self._next
         if token.kind not in ("word", "quoted"):
-            raise self._error(f"{field} needs a value", ["a value", '"a quoted value"', "*"])
+            raise self._error(
+                _("%(field)s needs a value", field=field), [_("a value"), _('"a quoted value"'), "*"]
+            )
         self._take()
         if COLUMNS[field] == "long" and token.text not in ("", "-", "*"):
             return Comparison(field, "=", self._integer(token, field))
@@ -140,9 +146,10 @@ class _Parser:
     def _field(self, token: Token) -> str:
         field = token.text.lower()
         if field not in COLUMNS:
-            message = (
-                f"key ({token.text}) is not config as key value config,"
-                'if symbol : is in your log,please wrap : with quotation mark "'
+            message = _(
+                "key (%(key)s) is not config as key value config,"
+                'if symbol : is in your log,please wrap : with quotation mark "',
+                key=token.text,
             )
             raise self._error(message, closest(token.text), token)
         return field
@@ -150,38 +157,40 @@ class _Parser:
     def _number_field(self, token: Token) -> str:
         field = self._field(token)
         if COLUMNS[field] != "long":
-            raise self._error(
-                f"{field} holds text; comparisons need a number field", [f"{field}:value"], token
-            )
+            message = _("%(field)s holds text; comparisons need a number field", field=field)
+            raise self._error(message, [f"{field}:value"], token)
         return field
 
     def _integer(self, token: Token, field: str) -> int:
         if not _INTEGER.fullmatch(token.text) or abs(int(token.text)) > _LARGEST:
-            expected = ["a whole number", f"{field} > number", f"{field} in [low high]"]
-            raise self._error(f"{field} holds whole numbers, not {token.text!r}", expected, token)
+            expected: list[Text | str] = [_("a whole number"), f"{field} > 0", f"{field} in [0 100]"]
+            message = _("%(field)s holds whole numbers, not %(text)s", field=field, text=repr(token.text))
+            raise self._error(message, expected, token)
         return int(token.text)
 
     def _is_wildcard(self, token: Token) -> bool:
         wildcard = "*" in token.text or "?" in token.text
         if wildcard and token.text != "*" and token.text[0] in "*?":
-            raise self._error("A value cannot begin with a wildcard", ["a character before * or ?"], token)
+            expected = [_("a character before * or ?")]
+            raise self._error(_("A value cannot begin with a wildcard"), expected, token)
         return wildcard
 
     def _take_value(self) -> Token:
         if self._next.kind not in ("word", "quoted"):
-            raise self._error("A number is missing", ["a whole number"])
+            raise self._error(_("A number is missing"), [_("a whole number")])
         return self._take()
 
     def _count_condition(self) -> None:
         self._conditions += 1
         if self._conditions > MOST_CONDITIONS:
-            raise self._error(f"A search has at most {MOST_CONDITIONS} conditions", ["|"])
+            message = _("A search has at most %(most)s conditions", most=MOST_CONDITIONS)
+            raise self._error(message, ["|"])
 
     @contextmanager
     def _deeper(self) -> Iterator[None]:
         self._depth += 1
         if self._depth > DEEPEST:
-            raise self._error(f"A search is nested at most {DEEPEST} deep")
+            raise self._error(_("A search is nested at most %(most)s deep", most=DEEPEST))
         yield
         self._depth -= 1
 
@@ -199,7 +208,7 @@ class _Parser:
 
     def _expect(self, *signs: str) -> Token:
         if not self._is_sign(*signs):
-            raise self._error(f"{signs[0]} is missing", list(signs))
+            raise self._error(_("%(sign)s is missing", sign=signs[0]), list(signs))
         return self._take()
 
     def _is_keyword(self, word: str) -> bool:
@@ -208,5 +217,7 @@ class _Parser:
     def _is_sign(self, *signs: str) -> bool:
         return self._next.kind == "sign" and self._next.text in signs
 
-    def _error(self, message: str, expected: Sequence[str] = (), token: Token | None = None) -> QueryError:
+    def _error(
+        self, message: Text, expected: Sequence[Text | str] = (), token: Token | None = None
+    ) -> QueryError:
         return error_at(self._text, (token or self._next).start, message, expected)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from console.texts import Text as _
 from flowlogs.record import quote
 
 from .functions import FUNCTIONS
@@ -88,9 +89,11 @@ def take_series(query: exp.Query) -> Series | None:
         return None
     columns = [item for item in query.selects if item.this in calls] if isinstance(query, exp.Select) else []
     if len(columns) != 1 or not query.args.get("group") or any(call != columns[0].this for call in calls):
-        raise fault(
-            calls[0], f"{NAME} needs one column of the outer SELECT, a GROUP BY and an ORDER BY of it"
+        message = _(
+            "%(function)s needs one column of the outer SELECT, a GROUP BY and an ORDER BY of it",
+            function=NAME,
         )
+        raise fault(calls[0], message)
     series = _series(query, columns[0])
     for call in calls:
         call.replace(_slot(call, series.seconds))
@@ -99,9 +102,11 @@ def take_series(query: exp.Query) -> Series | None:
 
 
 def _series(query: exp.Query, column: exp.Expr) -> Series:
-    _, interval, pattern, pad = column.this.expressions
+    interval, pattern, pad = column.this.expressions[1:]
     if pad.name.lower() not in PADS:
-        raise fault(column, f"{NAME} cannot fill with {pad.name!r}", PADS)
+        raise fault(
+            column, _("%(function)s cannot fill with %(text)s", function=NAME, text=repr(pad.name)), PADS
+        )
     others = [item for item in query.selects if item is not column]
     return Series(
         time=column.alias_or_name,
@@ -135,13 +140,14 @@ def _term(query: exp.Query, column: exp.Expr, ordered: exp.Ordered) -> str:
         return f"s.flc_slot{direction}"
     if isinstance(ordered.this, exp.Column) and ordered.this.name in query.named_selects:
         return f"{quote(ordered.this.name)}{direction}"
-    raise fault(ordered, f"With {NAME}, ORDER BY takes names of the result's columns", query.named_selects)
+    message = _("With %(function)s, ORDER BY takes names of the result's columns", function=NAME)
+    raise fault(ordered, message, query.named_selects)
 
 
 def _slot(call: exp.Anonymous, seconds: int) -> exp.Expr:
     value = call.expressions[0]
     if kind_of(value) != "long":
-        raise fault(call, f"{NAME} needs Unix seconds", ["__time__"])
+        raise fault(call, _("%(function)s needs Unix seconds", function=NAME), ["__time__"])
     remainder = exp.Mod(this=exp.Paren(this=value.copy()), expression=exp.Literal.number(seconds))
     slot = exp.Paren(this=exp.Sub(this=exp.Paren(this=value.copy()), expression=remainder))
     slot.type = call.type

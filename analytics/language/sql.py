@@ -9,6 +9,8 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from console.texts import Text as _
+
 from .dialect import LogService
 from .errors import QueryError, error_at
 from .guard import check
@@ -37,13 +39,13 @@ def compile_sql(text: str, begin: int) -> Printed:
         _refuse_semicolons(text, begin, tokens)
         return _printed(check(sqlglot.parse(part, dialect=LogService), exp.Null()))
     except TokenError as error:
-        raise error_at(text, begin, "A quotation or a comment in the SQL is not closed") from error
+        raise error_at(text, begin, _("A quotation or a comment in the SQL is not closed")) from error
     except ParseError as error:
         raise _syntax_error(text, begin, error) from error
     except Fault as error:
         raise error.located(text, begin) from error
     except RecursionError as error:
-        raise error_at(text, begin, "The SQL is nested too deeply") from error
+        raise error_at(text, begin, _("The SQL is nested too deeply")) from error
 
 
 def _printed(query: exp.Query) -> Printed:
@@ -70,7 +72,7 @@ def _limits(query: exp.Query) -> tuple[int, int, int]:
 def _count(node: exp.Expr) -> int:
     count = whole_number(node)
     if count is None:
-        raise fault(node, "LIMIT takes whole numbers", ["LIMIT 100", "LIMIT 200,100"])
+        raise fault(node, _("LIMIT takes whole numbers"), ["LIMIT 100", "LIMIT 200,100"])
     return count
 
 
@@ -94,8 +96,10 @@ def _syntax_error(text: str, begin: int, error: ParseError) -> QueryError:
 
 def _near(text: str, offset: int, near: str, expected: list[str] | None = None) -> QueryError:
     place = error_at(text, offset, "")
-    message = (
-        f"syntax error error position is from column:{place.column} to column:{place.column + len(near)},"
-        f"error near < {near} >"
+    message = _(
+        "syntax error error position is from column:%(first)s to column:%(last)s,error near < %(text)s >",
+        first=place.column,
+        last=place.column + len(near),
+        text=near,
     )
     return QueryError(message, place.line, place.column, expected or ())

@@ -6,6 +6,8 @@ import re
 
 from sqlglot import exp
 
+from console.texts import Text as _
+
 from .kinds import kind_of
 from .places import fault
 
@@ -50,6 +52,7 @@ _LETTERS = {
     "y": "%y",
     "%": "%%",
 }
+EXAMPLE = "'%Y-%m-%d %H:%i:%S'"
 _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
 _PERIOD = re.compile(r"\s*(\d{1,9})\s*([smhdw])\s*")
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -75,11 +78,13 @@ def timestamp(value: exp.Expr) -> exp.Expr:
 def time_format(node: exp.Expr) -> str:
     """Return the engine's format for a literal with MySQL's letters; raises QueryError for others."""
     if not node.is_string:
-        raise fault(node, "The format must be a quoted text such as '%Y-%m-%d %H:%i:%S'")
+        raise fault(node, _("The format must be a quoted text such as %(example)s", example=EXAMPLE))
 
     def translate(match: re.Match[str]) -> str:
         if match[1] not in _LETTERS:
-            raise fault(node, f"The format letter %{match[1]} is not available", sorted(_LETTERS))
+            raise fault(
+                node, _("The format letter %(letter)s is not available", letter=match[0]), sorted(_LETTERS)
+            )
         return _LETTERS[match[1]]
 
     return _DIRECTIVE.sub(translate, node.name)
@@ -88,7 +93,7 @@ def time_format(node: exp.Expr) -> str:
 def unit(node: exp.Expr) -> str:
     """Return a unit of time named by a literal; raises QueryError for others."""
     if not node.is_string or node.name.lower() not in UNITS:
-        raise fault(node, "The unit must be a quoted name", UNITS)
+        raise fault(node, _("The unit must be a quoted name"), UNITS)
     return node.name.lower()
 
 
@@ -96,7 +101,7 @@ def period(node: exp.Expr) -> int:
     """Return the seconds of a literal such as ``'5m'``; raises QueryError for others."""
     match = _PERIOD.fullmatch(node.name) if node.is_string else None
     if not match or int(match[1]) == 0:
-        raise fault(node, "The interval must be a quoted period", ["'30s'", "'5m'", "'2h'", "'1d'"])
+        raise fault(node, _("The interval must be a quoted period"), ["'30s'", "'5m'", "'2h'", "'1d'"])
     return int(match[1]) * _PERIODS[match[2]]
 
 

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from console.texts import Text as _
+
 from .errors import error_at
 
 Kind = Literal["word", "quoted", "sign", "end"]
@@ -17,10 +19,10 @@ _IPV6 = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.*?/]*(?![^\s(
 _WORD = re.compile(r"[^\s\"'()\[\]:<>=|,;!#\\]+")
 _ESCAPED = re.compile(r"\\([\"'\\])")
 _HINTS = {
-    "!": "Write not key:value to exclude a value",
-    "#": 'Phrase search is not available; write key:"value"',
-    ";": "A query has no semicolon",
-    "\\": "A backslash must stand in quotation marks",
+    "!": _("Write not key:value to exclude a value"),
+    "#": _('Phrase search is not available; write key:"value"'),
+    ";": _("A query has no semicolon"),
+    "\\": _("A backslash must stand in quotation marks"),
 }
 
 
@@ -60,7 +62,8 @@ def _next(text: str, place: int, before: Token | None) -> Token:
         return Token("sign", sign[0], place, sign.end())
     if word := _WORD.match(text, place):
         return Token("word", word[0], place, word.end())
-    raise error_at(text, place, _HINTS.get(text[place], f"Unexpected {text[place]!r}"))
+    hint = _HINTS.get(text[place]) or _("Unexpected %(text)s", text=repr(text[place]))
+    raise error_at(text, place, hint)
 
 
 def _quoted(text: str, start: int) -> Token:
@@ -69,5 +72,5 @@ def _quoted(text: str, start: int) -> Token:
     while place < len(text) and text[place] != mark:
         place += 2 if text[place] == "\\" else 1
     if place >= len(text):
-        raise error_at(text, start, "The quotation is not closed", [mark])
+        raise error_at(text, start, _("The quotation is not closed"), [mark])
     return Token("quoted", _ESCAPED.sub(r"\1", text[start + 1 : place]), start, place + 1)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec
 
 from django.http import Http404, HttpResponse, HttpResponseBase
+from django.utils.translation import gettext
 
 from console.access import login_first, require, resource_name
 from console.requests import ConsoleRequest
@@ -41,7 +42,8 @@ def reads_logstore(view: LogstoreView[P]) -> Callable[..., HttpResponseBase]:
             .first()
         )
         if store is None:
-            raise Http404(f"There is no Logstore {project}/{name} in this region.")
+            message = gettext("There is no Logstore %(project)s/%(logstore)s in this region.")
+            raise Http404(message % {"project": project, "logstore": name})
         path = f"project/{project}/logstore/{name}"
         require(request.user, READ, resource_name("log", request.region.id, request.account.id, path))
         return view(request, store, *args, **kwargs)

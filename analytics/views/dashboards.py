@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -14,10 +14,11 @@ from analytics.charts import Span, last_complete
 from analytics.dashboards import DASHBOARDS, Chart, Dashboard
 from analytics.forms import RangeForm
 from analytics.ranges import TimeRange
-from analytics.run import QueryBusy, RunError, run_query
+from analytics.run import QueryBusy, Result, RunError, run_query
 from analytics.views import answers, pages
 from analytics.views.access import reads_logstore
 from console.requests import ConsoleRequest
+from console.wording import in_words
 from flowlogs.models import Logstore
 
 MOST_POINTS = 200
@@ -50,7 +51,8 @@ def chart(request: ConsoleRequest, store: Logstore, dashboard: str, chart: str) 
     board = DASHBOARDS.get(dashboard)
     found = board.chart(chart) if board else None
     if board is None or found is None:
-        raise Http404(f"There is no chart {dashboard}/{chart}.")
+        message = gettext("There is no chart %(dashboard)s/%(chart)s.")
+        raise Http404(message % {"dashboard": dashboard, "chart": chart})
     form = RangeForm(request.GET, now=pages.now(), default=board.default_range)
     if form.error:
         return JsonResponse(answers.failed(form.error), status=400)
@@ -63,16 +65,31 @@ def chart(request: ConsoleRequest, store: Logstore, dashboard: str, chart: str) 
     span = Span(time.start, time.end, step) if found.is_over_time else None
     until = _until(time, step) if span else None
     answer = answers.drawn(found.spec, result, span, until)
-    status = f"{result.rows_scanned:,} rows scanned in {result.elapsed_ms:,} ms"
-    if "figure" in answer and (end := pages.ends_early(until, time)):
-        status += f"; {end}"
+    end = pages.ends_early(until, time) if "figure" in answer else ""
+    answer["status"] = _status(result, end)
+    return JsonResponse(answer | {"query_url": _query_url(store, found, time)})
+
+
+def _status(result: Result, end: str) -> str:
+    """Return what an answer cost, and what is missing from it, for the line below the chart."""
+    numbers = {"count": f"{result.rows_scanned:,}", "duration": f"{result.elapsed_ms:,}"}
+    said = [
+        ngettext(
+            "%(count)s row scanned in %(duration)s ms",
+            "%(count)s rows scanned in %(duration)s ms",
+            result.rows_scanned,
+        )
+        % numbers
+    ]
+    if end:
+        said.append(end)
     if not result.complete:
-        status += "; incomplete: a part of the Logstore could not be found"
-    return JsonResponse(answer | {"status": status, "query_url": _query_url(store, found, time)})
+        said.append(gettext("incomplete: a part of the Logstore could not be found"))
+    return gettext("; ").join(said)
 
 
 def _failed(error: RunError) -> dict[str, Any]:
-    answer = answers.failed(str(error))
+    answer = answers.failed(in_words(error))
     if isinstance(error, QueryBusy):
         # the page asks again by itself, and says this meanwhile
         answer["waiting"] = gettext("Waiting: all engine workers are busy.")
@@ -88,10 +105,10 @@ def _until(time: TimeRange, step: int) -> int | None:
 def _figure(store: Logstore, board: Dashboard, chart: Chart, time: TimeRange) -> dict[str, Any]:
     return {
         "id": chart.id,
-        "title": chart.title,
+        "title": gettext(chart.title),
         "size": chart.size,
         "height": chart.height,
-        "note": chart.note,
+        "note": chart.note and gettext(chart.note),
         "query": chart.text(time.step(MOST_POINTS)),
         "query_url": _query_url(store, chart, time),
         "url": pages.address(store, "chart", dashboard=board.id, chart=chart.id) + pages.query_string(time),

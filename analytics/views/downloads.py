@@ -15,6 +15,7 @@ from analytics.views import pages
 from analytics.views.access import reads_logstore
 from analytics.views.parts import has_sql, search_part
 from console.requests import ConsoleRequest
+from console.wording import in_words
 from flowlogs.models import Logstore
 from flowlogs.record import NOT_APPLICABLE
 
@@ -30,7 +31,7 @@ def download(request: ConsoleRequest, store: Logstore) -> HttpResponse:
             return HttpResponse(form.error, status=400, content_type="text/plain; charset=utf-8")
         result = _result(store, asked)
     except (QueryError, RunError) as error:
-        return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
+        return HttpResponse(in_words(error), status=400, content_type="text/plain; charset=utf-8")
     name = f"{store.name}-{asked.time.start}-{asked.time.end}.csv"
     response = HttpResponse(
         content_type="text/csv; charset=utf-8",

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.translation import gettext
+
 from analytics.run import QueryBusy, QueryError, QueryTimeout, RunError
+from console.wording import in_words
 
 _SHOWN = 96
 _BEFORE = 64
@@ -31,18 +34,27 @@ def of_query(error: QueryError, query: str) -> Failure:
     lead = "… " if first else ""
     return Failure(
         kind="error",
-        title=error.message,
-        text=f"Line {error.line}, column {error.column}. "
-        + (f"Expected: {', '.join(error.expected)}." if error.expected else ""),
+        title=in_words(error),
+        text=_place(error),
         excerpt=lead + shown,
         caret=" " * (len(lead) + error.column - 1 - first) + "^",
     )
 
 
+def _place(error: QueryError) -> str:
+    place: dict[str, object] = {"line": error.line, "column": error.column}
+    if not error.expected:
+        return gettext("Line %(line)s, column %(column)s.") % place
+    place["expected"] = gettext(", ").join(map(in_words, error.expected))
+    return gettext("Line %(line)s, column %(column)s. Expected: %(expected)s.") % place
+
+
 def of_run(error: RunError) -> Failure:
     """Return why a query could not finish."""
     if isinstance(error, QueryBusy):
-        return Failure("warning", str(error), "All engine workers are busy. Run the query again in a moment.")
+        hint = gettext("All engine workers are busy. Run the query again in a moment.")
+        return Failure("warning", in_words(error), hint)
     if isinstance(error, QueryTimeout):
-        return Failure("warning", str(error), "Nothing is shown, because a part of a result would mislead.")
-    return Failure("error", str(error))
+        hint = gettext("Nothing is shown, because a part of a result would mislead.")
+        return Failure("warning", in_words(error), hint)
+    return Failure("error", in_words(error))

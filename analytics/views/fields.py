@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from analytics.charts import human
@@ -16,6 +17,7 @@ from analytics.views.access import reads_logstore
 from analytics.views.logs import cell
 from analytics.views.parts import search_part
 from console.requests import ConsoleRequest
+from console.wording import in_words
 from flowlogs.models import Logstore
 from flowlogs.record import FIELD_BY_NAME, Field, quote
 
@@ -27,7 +29,7 @@ _MEASURED = ("packets", "bytes")
 def field(request: ConsoleRequest, store: Logstore, field: str) -> HttpResponse:
     """Show the top values of one field, as a fragment of the search page."""
     if field not in FIELD_BY_NAME:
-        raise Http404(f"There is no field {field}.")
+        raise Http404(gettext("There is no field %(field)s.") % {"field": field})
     form = SearchForm(request.GET, now=pages.now())
     values = {"error": form.error} if form.error else top_values(store, form.search(), FIELD_BY_NAME[field])
     return render(request, "analytics/search/field.html", {"values": values, "field": FIELD_BY_NAME[field]})
@@ -52,8 +54,8 @@ def top_values(store: Logstore, asked: Search, field: Field) -> dict[str, Any]:
             else ()
         )
     except (QueryError, RunError) as error:
-        return {"error": str(error)}
-    labels = ("Min", "Max", "Avg", "Sum")
+        return {"error": in_words(error)}
+    labels = (gettext("Min"), gettext("Max"), gettext("Avg"), gettext("Sum"))
     return {
         "top": [_share(field, *row) for row in top.rows],
         "measures": [(label, human(value, "plain")) for label, value in zip(labels, measured, strict=False)],

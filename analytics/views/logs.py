@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.translation import gettext
+
 from analytics.ranges import written
 from flowlogs.record import FIELD_BY_NAME, FIELD_NAMES, PROTOCOL_NAMES, TIME, TRAFFIC_PATHS
 
@@ -54,7 +56,8 @@ def _hint(field: str, value: Any) -> str:
     if field == "protocol":
         return PROTOCOL_NAMES.get(value, "")
     if field == "traffic_path":
-        return TRAFFIC_PATHS.get(value, "")
+        path = TRAFFIC_PATHS.get(value)
+        return (path and gettext(path)) or ""
     if field in ("start", "end"):
         return f"{written(value)} UTC"
     if field == "tcp-flags":

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.ranges import DAY, MINUTE, RELATIVE, TimeRange, duration_label, written
 from flowlogs.models import Logstore
@@ -48,7 +49,7 @@ def ends_early(until: int | None, time: TimeRange) -> str:
     if until is None or not time.start < until < time.end:
         return ""
     at = written(until)[:-3] if time.seconds > DAY else written(until)[11:-3]
-    return f"up to {at} UTC, the last complete bucket"
+    return gettext("up to %(time)s UTC, the last complete bucket") % {"time": at}
 
 
 def picker(chosen: TimeRange) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -26,6 +27,7 @@ from flowlogs.models import Logstore
 from flowlogs.record import FIELD_BY_NAME, FIELD_NAMES, FIELDS
 
 MOST_BARS = 240
+EXAMPLE = "| select srcaddr, count(1) as logs group by srcaddr order by logs desc limit 10"
 _CHANGES = ("add", "exclude", "only", "zoom")
 
 
@@ -71,7 +73,7 @@ def _frame(store: Logstore, asked: Search) -> dict[str, Any]:
         "search": asked,
         "rows": min(12, asked.text.count("\n") + 1),
         "overview_url": pages.address(store, "overview"),
-        "fields_json": [{"name": field.name, "doc": field.doc} for field in FIELDS],
+        "fields_json": [{"name": field.name, "doc": gettext(field.doc)} for field in FIELDS],
         **pages.picker(asked.time),
     }
 
@@ -124,9 +126,8 @@ def _raw(store: Logstore, asked: Search) -> dict[str, Any]:
 def _graph(store: Logstore, asked: Search) -> dict[str, Any]:
     time = asked.time
     found: dict[str, Any] = {
-        "empty_title": "The query has no SQL",
-        "empty_text": "Add it after a vertical bar, such as: | select srcaddr, count(1) as logs group by "
-        "srcaddr order by logs desc limit 10",
+        "empty_title": gettext("The query has no SQL"),
+        "empty_text": gettext("Add it after a vertical bar, such as: %(example)s") % {"example": EXAMPLE},
     }
     if has_sql(asked.text):
         result = run.run_query(store, asked.text, time.start, time.end)
@@ -141,7 +142,7 @@ def _graph(store: Logstore, asked: Search) -> dict[str, Any]:
 def _drawn(store: Logstore, asked: Search, result: Result) -> dict[str, Any]:
     if not result.rows:
         return {"empty_title": answers.NO_DATA, "empty_text": answers.NO_DATA_HINT}
-    kinds = {kind: label for kind, label in KINDS.items() if kind in CHARTS}
+    kinds = {kind: gettext(label) for kind, label in KINDS.items() if kind in CHARTS}
     kind = next((kind for kind in kinds if kind == asked.chart), None)
     spec = suggest(kind, result.columns, result.rows)
     until = _until(spec, result, asked.time)
@@ -180,7 +181,8 @@ def histogram(slots: tuple[Slot, ...], time: TimeRange) -> dict[str, Any]:
                 "start": slot.start,
                 "end": slot.end,
                 "count": slot.count,
-                "label": f"{written(slot.start)} to {written(slot.end)[11:]}",
+                "label": gettext("%(start)s to %(end)s")
+                % {"start": written(slot.start), "end": written(slot.end)[11:]},
                 # A single record among millions must still show.
                 "height": max(2, round(100 * slot.count / most)) if slot.count else 0,
             }
@@ -210,13 +212,13 @@ def _field_list(store: Logstore, asked: Search) -> list[dict[str, Any]]:
 
 def _nothing_found(asked: Search) -> dict[str, str]:
     if search_part(asked.text) == "*":
-        text = (
+        text = gettext(
             "Nothing was delivered with a time in this range. Choose a longer one, or look at the flow logs."
         )
-        return {"empty_title": "No logs in this time range", "empty_text": text}
+        return {"empty_title": gettext("No logs in this time range"), "empty_text": text}
     return {
-        "empty_title": "No logs match the query",
-        "empty_text": "Choose a longer time range, or search for less.",
+        "empty_title": gettext("No logs match the query"),
+        "empty_text": gettext("Choose a longer time range, or search for less."),
         "empty_url": asked.address(q=None, page=None),
-        "empty_label": "Clear the query",
+        "empty_label": gettext("Clear the query"),
     }

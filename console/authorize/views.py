@@ -72,7 +72,7 @@ def step(request: HttpRequest, key: str) -> HttpResponse:
         return start(request) if missing else _page(request, account, DONE, missing)
     current = next((each for each in STEPS if each.key == key), None)
     if current is None:
-        raise Http404("There is no such step.")
+        raise Http404(_("There is no such step."))
     if key in missing and missing[0] != key:
         return start(request)
     if request.method == "POST":

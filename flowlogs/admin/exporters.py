@@ -5,32 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
-from flowlogs import rules
-from flowlogs.admin.base import BY_REGION, IdentifiedAdmin, ReadOnlyAdmin, ReadOnlyInline, RuleForm
+from flowlogs.admin.base import ReadOnlyAdmin, ReadOnlyInline, RuleForm, ServedAdmin, of_region
 from flowlogs.models import Exporter, ExporterBinding, Loss, Stream, Unattributed
+from flowlogs.rules import RuleError, Violation
+from flowlogs.services import exporters
+
+PROFILE = ("name", "byte_layer", "observation_points", "drop_ports")
 
 
-class BindingForm(RuleForm):
-    """A binding to a VPC, or to a vSwitch or network interface in it."""
-
-    def clean(self) -> dict[str, Any]:
-        """Check that what is bound is in the VPC."""
-        values = super().clean()
-        vpc = values["vpc"].pk if values.get("vpc") else None
-        self.check_vpc("vswitch", vpc)
-        self.check_vpc("network_interface", vpc)
-        return values
-
-
-class BindingInline(admin.TabularInline):
+class BindingInline(ReadOnlyInline):
     """What an exporter observes."""
 
     model = ExporterBinding
-    form = BindingForm
-    autocomplete_fields = ("vpc", "vswitch", "network_interface")
-    extra = 0
+    related = ("vpc", "vswitch", "network_interface")
+    fields = related
+    readonly_fields = fields
 
 
 class StreamInline(ReadOnlyInline):
@@ -41,55 +34,100 @@ class StreamInline(ReadOnlyInline):
     readonly_fields = fields
 
 
-class ExporterForm(RuleForm):
-    """An exporter."""
-
-    rules_of = {"name": rules.name}
-
-    def clean(self) -> dict[str, Any]:
-        """Check what decoding relies on."""
-        values = super().clean()
-        if "observation_points" in values:
-            self.add_violations(rules.observation_points(values["observation_points"]))
-        if "drop_ports" in values:
-            self.add_violations(rules.drop_ports(values["drop_ports"]))
-        return values
-
-
 @admin.register(Exporter)
-class ExporterAdmin(IdentifiedAdmin):
-    """Exporters with their bindings and streams; they appear by themselves."""
+class ExporterAdmin(ServedAdmin):
+    """Exporters with their bindings and streams; they appear by themselves, or are registered before."""
 
-    prefix = "exp"
-    form = ExporterForm
     inlines = [BindingInline, StreamInline]
+    parts = {_("Add a binding"): ("exporterbinding", "exporter")}
+    actions = ["release_selected"]
     list_display = (
-        "id",
-        "name",
-        "address",
-        "domain",
-        "account",
-        "region",
-        "byte_layer",
-        "is_demo",
-        "last_seen",
+        *("id", "name", "address", "domain", "account", "region", "byte_layer", "is_demo", "last_seen"),
     )
-    list_filter = (BY_REGION, "byte_layer", "is_demo")
+    list_filter = (of_region(), ("account", admin.EmptyFieldListFilter), "byte_layer", "is_demo")
     list_select_related = ("account", "region")
     search_fields = ("id", "name", "address", "account__id", "account__name")
-    autocomplete_fields = ("account", "region")
-    readonly_fields = ("is_demo", "first_seen", "last_seen")
+    shown = ("id", "address", "domain", "account", "region", "is_demo", "first_seen", "last_seen")
+
+    def changes_of(self, obj: Exporter) -> tuple[str, str] | None:
+        """Return what the audit knows it by."""
+        return "Exporter", obj.pk
+
+    def get_fields(self, request: HttpRequest, obj: Exporter | None = None) -> list[Any]:
+        """Return what is entered of a new one, or all there is."""
+        return [*self.shown[:1], *PROFILE, *self.shown[1:]] if obj else ["address", "domain", "name"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Exporter | None = None) -> list[str]:
+        """Fix where it sends from; its account follows from what it observes."""
+        return list(self.shown) if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Exporter | None = None) -> bool:
+        """Keep exporters: the ledger counts on their streams."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Exporter, form: Any, change: bool) -> None:
+        """Have the service register or change it."""
+        values = form.cleaned_data
+        if change:
+            exporter = Exporter.objects.get(pk=obj.pk)
+            exporters.change_exporter(exporter, None, **{field: values[field] for field in PROFILE})
+            return
+        obj.pk = exporters.register_exporter(
+            None, values["address"], domain=values["domain"], name=values["name"]
+        ).pk
+
+    @admin.action(permissions=["change"], description=_("Release the selected exporters from their accounts"))
+    def release_selected(self, request: HttpRequest, queryset: QuerySet[Exporter]) -> None:
+        """Let another account bind exporters that observe nothing."""
+        for exporter in queryset:
+            try:
+                exporters.release_exporter(exporter, None)
+            except RuleError as error:
+                self.tell(request, error, f"{exporter}: ")
+
+
+class BindingForm(RuleForm):
+    """What an exporter observes: one of the three, the narrowest counts."""
+
+    fields_of = {"resource_id": "exporter"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "vpc" in self.fields:
+            self.fields["vpc"].required = False
+            self.fields["network_interface"].help_text = _("The narrowest of the three counts.")
 
 
 @admin.register(ExporterBinding)
-class ExporterBindingAdmin(admin.ModelAdmin):
-    """All bindings, to search in."""
+class ExporterBindingAdmin(ServedAdmin):
+    """All bindings; one is replaced rather than changed."""
 
     form = BindingForm
     list_display = ("exporter", "vpc", "vswitch", "network_interface")
+    list_filter = (of_region("vpc__region"),)
     list_select_related = ("exporter", "vpc", "vswitch", "network_interface")
     search_fields = ("exporter__id", "exporter__name", "exporter__address", "vpc__id", "vpc__name")
-    autocomplete_fields = ("exporter", "vpc", "vswitch", "network_interface")
+    raw_id_fields = ("exporter", "vpc", "vswitch", "network_interface")
+
+    def changes_of(self, obj: ExporterBinding) -> tuple[str, str] | None:
+        """Return the exporter, on which binding is noted."""
+        return "Exporter", obj.exporter_id
+
+    def has_change_permission(self, request: HttpRequest, obj: ExporterBinding | None = None) -> bool:
+        """Only show what is bound."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: ExporterBinding, form: Any, change: bool) -> None:
+        """Have the service bind the exporter."""
+        named = (form.cleaned_data[name] for name in ("network_interface", "vswitch", "vpc"))
+        resource = next((each for each in named if each is not None), None)
+        if resource is None:
+            raise RuleError(Violation("Required", "vpc"))
+        obj.pk = exporters.bind_exporter(form.cleaned_data["exporter"], None, resource).pk
+
+    def delete_model(self, request: HttpRequest, obj: ExporterBinding) -> None:
+        """Have the service unbind the exporter."""
+        exporters.unbind_exporter(obj, None)
 
 
 @admin.register(Stream)
@@ -100,7 +138,7 @@ class StreamAdmin(ReadOnlyAdmin):
         *("exporter", "port", "domain", "version", "datagrams", "flows", "attributed_flows"),
         *("unattributed_flows", "lost_flows", "lost_datagrams", "malformed", "clock_offset_ms", "last_seen"),
     )
-    list_filter = ("version",)
+    list_filter = ("version", ("last_seen", admin.DateFieldListFilter))
     list_select_related = ("exporter",)
     search_fields = ("exporter__id", "exporter__name", "exporter__address")
 
@@ -110,11 +148,11 @@ class UnattributedAdmin(ReadOnlyAdmin):
     """Flows that matched no network interface; they may be deleted to start over."""
 
     list_display = ("exporter", "srcaddr", "dstaddr", "protocol", "dstport", "flows", "bytes", "last_seen")
-    list_filter = ("protocol",)
+    list_filter = ("protocol", ("last_seen", admin.DateFieldListFilter))
     list_select_related = ("exporter",)
     search_fields = ("srcaddr", "dstaddr", "exporter__id", "exporter__name", "exporter__address")
 
-    def has_delete_permission(self, request: HttpRequest, obj: Unattributed | None = None) -> bool:  # type: ignore[override]
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow starting over; nothing is computed from these rows."""
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
@@ -126,4 +164,4 @@ class LossAdmin(ReadOnlyAdmin):
     list_display = ("reason", "count", "unit", "exporter", "collector", "since", "until")
     list_filter = ("reason", "unit")
     list_select_related = ("exporter", "collector")
-    search_fields = ("exporter__id", "exporter__name", "exporter__address", "collector__id")
+    search_fields = ("=exporter__id", "exporter__name", "=exporter__address", "=collector__id")

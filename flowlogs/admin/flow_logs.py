@@ -7,49 +7,56 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from console.models import User
 from flowlogs import rules, services
-from flowlogs.admin.base import BY_REGION, ReadOnlyAdmin, RuleForm, in_words
+from flowlogs.admin.base import ReadOnlyAdmin, RuleForm, of_region, one_of
+from flowlogs.admin.kept import KeptAdmin
 from flowlogs.models import Coverage, FlowLog, IntervalChange
-from flowlogs.rules import RuleError, Violation
+from flowlogs.rules import RuleError
 
+REASON = one_of("delivery_error", _("reason"), ((code, code) for code in rules.DELIVERY_REASONS))
+INTERVAL = one_of("interval", _("interval"), ((minutes, str(minutes)) for minutes in (0, *rules.INTERVALS)))
 EDITABLE = ("name", "description", "interval")
 
 
 class FlowLogForm(RuleForm):
-    """The three things of a flow log that can be changed, while it is in no transient state."""
-
-    rules_of = {"name": rules.name, "description": rules.description}
+    """The three things of a flow log that can be changed; without a name it is called by its ID."""
 
     class Meta:
         model = FlowLog
         fields = EDITABLE
 
-    def clean(self) -> dict[str, Any]:
-        """Check the interval and the state too."""
-        values = super().clean()
-        if "interval" in values:
-            self.add_violations(rules.interval(values["interval"]))
-        if self.instance.status not in (FlowLog.Status.ACTIVE, FlowLog.Status.INACTIVE):
-            self.add_violations([Violation("IncorrectStatus.flowlog")])
-        return values
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "name" in self.fields:
+            self.fields["name"].required = False
 
 
 @admin.register(FlowLog)
-class FlowLogAdmin(admin.ModelAdmin):
+class FlowLogAdmin(KeptAdmin):
     """Flow logs; they are created in the console, their status belongs to the services."""
 
     form = FlowLogForm
-    actions = ["start_selected", "stop_selected", "delete_selected_flow_logs"]
-    list_display = ("id", "name", "account", "region", "resource_id", "interval", "status", "delivery_status")
+    actions = ["start_selected", "stop_selected", "delete_selected"]
+    list_display = (
+        *("id", "name", "account", "region", "resource_type", "resource_id", "interval", "status"),
+        *("delivery_status", "delivery_error", "created_at"),
+    )
     list_filter = (
-        *("status", "delivery_status", "delivery_error", "resource_type", "traffic_type", "interval"),
-        *("is_demo", BY_REGION),
+        *("status", "delivery_status", REASON, "resource_type", "traffic_type", INTERVAL),
+        *("is_demo", of_region(), "account"),
     )
     list_select_related = ("account", "region")
+    date_hierarchy = "created_at"
     search_fields = ("id", "name", "resource_id", "project_name", "logstore_name", "account__id", "vpc__id")
+
+    def changes_of(self, obj: FlowLog) -> tuple[str, str] | None:
+        """Return what the audit knows it by."""
+        return "FlowLog", obj.pk
 
     def get_readonly_fields(self, request: HttpRequest, obj: FlowLog | None = None) -> list[str]:
         """Show everything and let three fields be changed."""
@@ -59,43 +66,24 @@ class FlowLogAdmin(admin.ModelAdmin):
         """Leave creating to the console, which checks every rule."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: FlowLog | None = None) -> bool:
-        """Leave deleting to the action, which goes through the service."""
-        return False
+    def delete_model(self, request: HttpRequest, obj: FlowLog) -> None:
+        """Have the service delete it; its records stay."""
+        services.delete(obj, None)
 
     def save_model(self, request: HttpRequest, obj: FlowLog, form: Any, change: bool) -> None:
         """Have the service change the flow log as it is in the database."""
         flow_log = FlowLog.objects.get(pk=obj.pk)
         services.modify(flow_log, None, **{field: form.cleaned_data[field] for field in EDITABLE})
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Say what is wrong when the state changed under the form."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except RuleError as error:
-            self._say(request, error)
-            return HttpResponseRedirect(request.path)
-
-    @admin.action(description="Start the selected flow logs")
+    @admin.action(permissions=["change"], description=_("Start the selected flow logs"))
     def start_selected(self, request: HttpRequest, queryset: QuerySet[FlowLog]) -> None:
         """Start what is not started."""
         self._each(request, queryset, services.start)
 
-    @admin.action(description="Stop the selected flow logs")
+    @admin.action(permissions=["change"], description=_("Stop the selected flow logs"))
     def stop_selected(self, request: HttpRequest, queryset: QuerySet[FlowLog]) -> None:
         """Stop what is started."""
         self._each(request, queryset, services.stop)
-
-    @admin.action(description="Delete the selected flow logs; their records stay")
-    def delete_selected_flow_logs(self, request: HttpRequest, queryset: QuerySet[FlowLog]) -> None:
-        """Delete in either state."""
-        self._each(request, queryset, services.delete)
 
     def _each(
         self,
@@ -103,15 +91,17 @@ class FlowLogAdmin(admin.ModelAdmin):
         queryset: QuerySet[FlowLog],
         act: Callable[[FlowLog, User | None], None],
     ) -> None:
-        for flow_log in queryset:
+        done = 0
+        for flow_log in queryset.select_related("account", "region"):
             try:
                 act(flow_log, None)
             except RuleError as error:
-                self._say(request, error, f"{flow_log}: ")
-
-    def _say(self, request: HttpRequest, error: RuleError, about: str = "") -> None:
-        for violation in error.violations:
-            self.message_user(request, about + in_words(violation), messages.ERROR)
+                self.tell(request, error, f"{flow_log}: ")
+            else:
+                done += 1
+        if done:
+            told = ngettext("%(count)d flow log is under way.", "%(count)d flow logs are under way.", done)
+            self.message_user(request, told % {"count": done}, messages.SUCCESS)
 
 
 @admin.register(Coverage)
@@ -119,9 +109,10 @@ class CoverageAdmin(ReadOnlyAdmin):
     """Which flow log covered which network interface when."""
 
     list_display = ("flow_log", "network_interface", "since", "until")
-    list_filter = (("until", admin.EmptyFieldListFilter),)
+    list_filter = (("until", admin.EmptyFieldListFilter), ("since", admin.DateFieldListFilter))
     list_select_related = ("flow_log", "network_interface")
-    search_fields = ("flow_log__id", "flow_log__name", "network_interface__id", "network_interface__name")
+    search_fields = ("=flow_log__id", "=network_interface__id", "=flow_log__name")
+    search_help_text = _("The whole ID of a flow log or ENI, or the name of a flow log.")
 
 
 @admin.register(IntervalChange)
@@ -129,6 +120,7 @@ class IntervalChangeAdmin(ReadOnlyAdmin):
     """From when on a network interface is captured at which interval."""
 
     list_display = ("network_interface", "interval", "since")
-    list_filter = ("interval",)
+    list_filter = (INTERVAL, ("since", admin.DateFieldListFilter))
     list_select_related = ("network_interface",)
-    search_fields = ("network_interface__id", "network_interface__name")
+    search_fields = ("=network_interface__id",)
+    search_help_text = _("The whole ID of an ENI.")

@@ -5,88 +5,145 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
-from flowlogs import rules, services
-from flowlogs.admin.base import BY_REGION, ReadOnlyAdmin, RuleForm, at
+from flowlogs.admin.base import ReadOnlyAdmin, ReadOnlyInline, RuleForm, ServedAdmin, at, of_region, one_of
 from flowlogs.models import Logstore, Part, Project
+from flowlogs.services import logstores
+
+LEVEL = one_of("level", _("level"), ((0, _("Delivered")), (1, _("Compacted"))))
+
+
+class LogstoreInline(ReadOnlyInline):
+    """The Logstores of a project."""
+
+    model = Logstore
+    related = ("project",)
+    fields = ("name", "ttl", "analysis_report", "created_at")
+    readonly_fields = fields
 
 
 class ProjectForm(RuleForm):
-    """A project, of which only the description changes."""
+    """A project; the rules of its name are told by the field."""
 
-    rules_of = {"description": rules.description}
+    fields_of = {"project_name": "name"}
 
 
 @admin.register(Project)
-class ProjectAdmin(admin.ModelAdmin):
+class ProjectAdmin(ServedAdmin):
     """Projects; flow logs know them by name, so a name is for good."""
 
     form = ProjectForm
+    inlines = [LogstoreInline]
+    parts = {_("Add a Logstore"): ("logstore", "project")}
+    fields = ("name", "account", "region", "description")
     list_display = ("name", "account", "region", "description", "created_at")
-    list_filter = (BY_REGION,)
+    list_filter = (of_region(), "account")
     list_select_related = ("account", "region")
     search_fields = ("name", "description", "account__id", "account__name")
-    readonly_fields = ("name", "account", "region", "created_at")
+    raw_id_fields = ("account",)
+    date_hierarchy = "created_at"
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Leave creating to the services."""
-        return False
+    def changes_of(self, obj: Project) -> tuple[str, str] | None:
+        """Return what the audit knows it by."""
+        return "Project", obj.name
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Leave deleting to the services, which tell the flow logs."""
-        return False
+    def get_fields(self, request: HttpRequest, obj: Project | None = None) -> list[Any]:
+        """Show when an existing one was created."""
+        return [*self.fields, "created_at"] if obj else list(self.fields)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Project | None = None) -> list[str]:
+        """Let the description of an existing one be changed."""
+        return ["name", "account", "region", "created_at"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
+        """Have the service create or describe it."""
+        values = form.cleaned_data
+        if change:
+            logstores.change_project(Project.objects.get(pk=obj.pk), None, values["description"])
+            return
+        obj.pk = logstores.create_project(
+            values["account"], values["region"], None, values["name"], values["description"]
+        ).pk
+
+    def delete_model(self, request: HttpRequest, obj: Project) -> None:
+        """Have the service delete it, which tells the flow logs."""
+        logstores.delete_project(obj, None)
 
 
 class LogstoreForm(RuleForm):
-    """A Logstore, of which the retention changes."""
+    """A Logstore; without a retention a new one gets the documented one."""
 
-    def clean(self) -> dict[str, Any]:
-        """Check the retention."""
-        values = super().clean()
-        if "ttl" in values:
-            self.add_violations(rules.retention(values["ttl"]))
-        return values
+    fields_of = {"logstore_name": "name"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance._state.adding and "ttl" in self.fields:
+            self.fields["ttl"].required = False
+            self.initial["ttl"] = None
+            self.fields["ttl"].help_text = _(
+                "1 to 3650; 3650 is permanent. Empty: 7 with the analysis report, otherwise 300."
+            )
 
 
 @admin.register(Logstore)
-class LogstoreAdmin(admin.ModelAdmin):
+class LogstoreAdmin(ServedAdmin):
     """Logstores; deleting one stops the flow logs that deliver to it."""
 
     form = LogstoreForm
+    fields = ("name", "project", "ttl", "analysis_report")
     list_display = ("name", "project", "account", "region", "ttl", "analysis_report", "created_at")
-    list_filter = ("analysis_report", ("project__region", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("analysis_report", of_region("project__region"), "project__account")
     list_select_related = ("project__account", "project__region")
     search_fields = ("name", "project__name", "project__account__id", "project__account__name")
-    readonly_fields = ("name", "project", "analysis_report", "created_at")
+    raw_id_fields = ("project",)
+    date_hierarchy = "created_at"
 
-    @admin.display(ordering="project__account")
+    def changes_of(self, obj: Logstore) -> tuple[str, str] | None:
+        """Return what the audit knows it by."""
+        return "Logstore", str(obj)
+
+    def get_fields(self, request: HttpRequest, obj: Logstore | None = None) -> list[Any]:
+        """Show when an existing one was created."""
+        return [*self.fields, "created_at"] if obj else list(self.fields)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Logstore | None = None) -> list[str]:
+        """Let retention and report of an existing one be changed; a report stays on."""
+        if obj is None:
+            return []
+        return ["name", "project", "created_at", *(["analysis_report"] if obj.analysis_report else [])]
+
+    @admin.display(description=_("account"), ordering="project__account")
     def account(self, logstore: Logstore) -> str:
         """Return the account of the project."""
         return str(logstore.project.account)
 
-    @admin.display(ordering="project__region")
+    @admin.display(description=_("region"), ordering="project__region")
     def region(self, logstore: Logstore) -> str:
         """Return the region of the project."""
         return str(logstore.project.region)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Leave creating to the services."""
-        return False
-
     def save_model(self, request: HttpRequest, obj: Logstore, form: Any, change: bool) -> None:
-        """Have the service set the retention."""
-        services.set_retention(obj, None, form.cleaned_data["ttl"])
+        """Have the service create it, set the retention, or switch the report on."""
+        values = form.cleaned_data
+        report = values.get("analysis_report", False)
+        if not change:
+            made = logstores.create_logstore(
+                values["project"], None, values["name"], ttl=values["ttl"], report=report
+            )
+            obj.pk = made.pk
+            return
+        logstore = Logstore.objects.select_related("project").get(pk=obj.pk)
+        if report:
+            # which sets the retention, too
+            logstores.enable_analysis_report(logstore, None)
+        if not report or "ttl" in form.changed_data:
+            logstores.set_retention(logstore, None, values["ttl"])
 
     def delete_model(self, request: HttpRequest, obj: Logstore) -> None:
         """Have the service delete the Logstore."""
-        services.delete_logstore(obj, None)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Logstore]) -> None:
-        """Have the service delete each Logstore."""
-        for logstore in queryset.select_related("project"):
-            services.delete_logstore(logstore, None)
+        logstores.delete_logstore(obj, None)
 
 
 @admin.register(Part)
@@ -94,16 +151,16 @@ class PartAdmin(ReadOnlyAdmin):
     """Parquet parts: a row makes its records readable."""
 
     list_display = ("path", "logstore", "level", "from_time", "to_time", "rows", "size", "removed_at")
-    list_filter = ("level", ("removed_at", admin.EmptyFieldListFilter))
+    list_filter = (LEVEL, ("removed_at", admin.EmptyFieldListFilter))
     list_select_related = ("logstore__project",)
     search_fields = ("path", "logstore__name", "logstore__project__name")
 
-    @admin.display(description="from", ordering="min_time")
+    @admin.display(description=_("from"), ordering="min_time")
     def from_time(self, part: Part) -> str:
         """Return the time of the oldest record."""
         return at(part.min_time)
 
-    @admin.display(description="to", ordering="max_time")
+    @admin.display(description=_("to"), ordering="max_time")
     def to_time(self, part: Part) -> str:
         """Return the time of the newest record."""
         return at(part.max_time)

@@ -1,16 +1,20 @@
-"""The network inventory in the admin site, where it is edited."""
+"""VPCs, vSwitches, ECS instances and ENIs in the admin site."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
-from django import forms
-from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.contrib import admin, messages
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from flowlogs import network_rules, rules
-from flowlogs.admin.base import BY_REGION, BY_VPC_REGION, CidrForm, IdentifiedAdmin, RuleForm
+from flowlogs import rules, services
+from flowlogs.admin.base import ReadOnlyAdmin, of_region
+from flowlogs.admin.kinds import KeptKindAdmin, form_of
 from flowlogs.models import (
     Instance,
     NetworkInterface,
@@ -19,213 +23,147 @@ from flowlogs.models import (
     VpcCidrBlock,
     VSwitch,
 )
-from flowlogs.rules import Violation
-
-
-class VpcForm(RuleForm):
-    """A VPC with names as the rules want them."""
-
-    rules_of = {"name": rules.name, "description": rules.description}
-
-
-class CidrBlockInline(admin.TabularInline):
-    """The CIDR blocks of a VPC."""
-
-    model = VpcCidrBlock
-    form = CidrForm
-    extra = 1
+from flowlogs.networks.kinds import KINDS
 
 
 @admin.register(Vpc)
-class VpcAdmin(IdentifiedAdmin):
+class VpcAdmin(KeptKindAdmin):
     """VPCs with their CIDR blocks."""
 
-    prefix = "vpc"
-    form = VpcForm
-    inlines = [CidrBlockInline]
-    list_display = ("id", "name", "account", "region", "interface_count", "is_demo", "created_at")
-    list_filter = (BY_REGION, "is_demo")
+    kind = KINDS["vpc"]
+    form = form_of("vpc")
+    place = ("account", "region")
+    shown = ("is_demo", "created_at")
+    instead = {"cidr_blocks": ("blocks",)}
+    list_display = ("id", "name", "account", "region", "blocks", "interface_count", "is_demo", "created_at")
+    list_filter = (of_region(), "account", "is_demo")
     list_select_related = ("account", "region")
-    search_fields = ("id", "name", "account__id", "account__name", "cidr_blocks__cidr")
-    autocomplete_fields = ("account", "region")
+    search_fields = ("id", "name", "cidr_blocks__cidr")
+    search_help_text = _("ID, name or the beginning of a CIDR block.")
+    raw_id_fields = ("account",)
+    date_hierarchy = "created_at"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Vpc]:
-        """Count the network interfaces with the VPCs."""
-        return super().get_queryset(request).annotate(interfaces=Count("network_interfaces"))
+        """Count the network interfaces with the VPCs, and fetch the CIDR blocks."""
+        here = NetworkInterface.objects.filter(vpc=OuterRef("pk")).order_by().values("vpc")
+        counted = Subquery(here.annotate(count=Count("pk")).values("count"))
+        found = super().get_queryset(request).prefetch_related("cidr_blocks")
+        return found.annotate(interfaces=Coalesce(counted, 0))
 
-    @admin.display(description="ENIs", ordering="interfaces")
+    def place_of(self, values: dict[str, Any]) -> Any:
+        """Return the account and region of a new VPC."""
+        return SimpleNamespace(account=values["account"], region=values["region"])
+
+    @admin.display(description=_("CIDR blocks"))
+    def blocks(self, vpc: Vpc) -> str:
+        """Return all CIDR blocks."""
+        return ", ".join(block.cidr for block in vpc.cidr_blocks.all())
+
+    @admin.display(description=_("ENIs"), ordering="interfaces")
     def interface_count(self, vpc: Any) -> int:
         """Return the number of network interfaces."""
         return vpc.interfaces
 
 
-class VSwitchForm(RuleForm):
-    """A vSwitch inside its VPC and apart from the others."""
-
-    rules_of = {"name": rules.name}
-
-    def clean(self) -> dict[str, Any]:
-        """Check the blocks against the VPC and its other vSwitches."""
-        values = super().clean()
-        vpc = values.get("vpc")
-        if vpc is None:
-            return values
-        self.check_vpc("network_acl", vpc.pk)
-        blocks = list(vpc.cidr_blocks.values_list("cidr", flat=True))
-        others = vpc.vswitches.exclude(pk=self.instance.pk)
-        for field in ("cidr_block", "ipv6_cidr_block"):
-            if values.get(field):
-                taken = {pk: block for pk, block in others.values_list("pk", field) if block}
-                self.add_violations(network_rules.vswitch_block(values[field], blocks, taken, field))
-        return values
-
-
 @admin.register(VSwitch)
-class VSwitchAdmin(IdentifiedAdmin):
+class VSwitchAdmin(KeptKindAdmin):
     """vSwitches."""
 
-    prefix = "vsw"
-    form = VSwitchForm
+    kind = KINDS["vswitch"]
+    form = form_of("vswitch")
     list_display = ("id", "name", "vpc", "zone_id", "cidr_block", "ipv6_cidr_block", "network_acl")
-    list_filter = (BY_VPC_REGION, "zone_id")
+    list_filter = (of_region("vpc__region"),)
     list_select_related = ("vpc", "network_acl")
-    search_fields = ("id", "name", "cidr_block", "vpc__id", "vpc__name")
-    autocomplete_fields = ("vpc", "network_acl")
+    search_fields = ("id", "name", "cidr_block")
+    search_help_text = _("ID, name, the beginning of a CIDR block, or the ID of a VPC.")
+    raw_id_fields = ("vpc", "network_acl")
+
+
+class OldFamilyFilter(admin.SimpleListFilter):
+    """ECS instances that keep flow logs out of their VPC."""
+
+    title = _("blocks flow logs")
+    parameter_name = "blocks"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices."""
+        return [("yes", gettext("Yes"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the instances of types that the rule names."""
+        if self.value() != "yes":
+            return queryset
+        # many instances are of few types: the rule is asked of each type once
+        types = Instance.everything.order_by().values_list("instance_type", flat=True).distinct()
+        return queryset.filter(instance_type__in=[each for each in types if rules.is_blocked(each)])
 
 
 @admin.register(Instance)
-class InstanceAdmin(IdentifiedAdmin):
+class InstanceAdmin(KeptKindAdmin):
     """ECS instances; those of some families keep flow logs out of their VPC."""
 
-    prefix = "i"
+    kind = KINDS["instance"]
+    form = form_of("instance")
     list_display = ("id", "name", "instance_type", "blocks_flow_logs", "vpc")
-    list_filter = (BY_VPC_REGION,)
+    list_filter = (of_region("vpc__region"), OldFamilyFilter)
     list_select_related = ("vpc",)
-    search_fields = ("id", "name", "instance_type", "vpc__id", "vpc__name")
-    autocomplete_fields = ("vpc",)
+    search_fields = ("id", "name", "instance_type")
+    search_help_text = _("ID, name, the beginning of an instance type, or the ID of a VPC.")
+    raw_id_fields = ("vpc",)
 
-    @admin.display(description="blocks flow logs", boolean=True)
+    @admin.display(description=_("blocks flow logs"), boolean=True)
     def blocks_flow_logs(self, instance: Instance) -> bool:
         """Tell whether the family of the instance keeps flow logs out."""
         return rules.is_blocked(instance.instance_type)
 
 
-class AddressFormSet(forms.BaseInlineFormSet):
-    """The addresses of a network interface: in its vSwitch, and free in its VPC."""
-
-    def clean(self) -> None:
-        """Check each address against the vSwitch and all other addresses of the VPC."""
-        super().clean()
-        vswitch = getattr(self.instance, "vswitch", None)
-        if vswitch is None or not all(hasattr(form, "cleaned_data") for form in self.forms):
-            return
-        kept: list[RuleForm] = [
-            form  # type: ignore[misc]
-            for form in self.forms
-            if form.cleaned_data.get("address") and form not in self.deleted_forms
-        ]
-        wanted = [form.cleaned_data["address"] for form in kept]
-        elsewhere = NetworkInterfaceAddress.objects.filter(vpc=vswitch.vpc_id, address__in=wanted)
-        taken = dict(
-            elsewhere.exclude(network_interface=self.instance.pk).values_list("address", "network_interface")
-        )
-        blocks = (vswitch.cidr_block, vswitch.ipv6_cidr_block)
-        for form in kept:
-            address = form.cleaned_data["address"]
-            form.instance.vpc_id = vswitch.vpc_id
-            form.add_violations(network_rules.address(address, blocks, taken.get(address, ""), "address"))
-
-
-class AddressInline(admin.TabularInline):
-    """The addresses of a network interface."""
-
-    model = NetworkInterfaceAddress
-    form = RuleForm
-    formset = AddressFormSet
-    fields = ("address", "kind")
-    extra = 1
-
-
-class NetworkInterfaceForm(RuleForm):
-    """A network interface whose parts are all in one VPC, in which it stays."""
-
-    rules_of = {"name": rules.name}
-
-    def clean(self) -> dict[str, Any]:
-        """Check that vSwitch, instance and security groups are in the same VPC."""
-        values = super().clean()
-        vswitch = values.get("vswitch")
-        if vswitch is None:
-            return values
-        if not self.instance._state.adding:
-            self.check_vpc("vswitch", self.instance.vpc_id)
-        self.check_vpc("instance", vswitch.vpc_id)
-        for group in values.get("security_groups") or ():
-            if group.vpc_id != vswitch.vpc_id:
-                self.add_violations([Violation("OtherVpc", "security_groups", {"other": group.pk})])
-        self.instance.vpc_id = vswitch.vpc_id
-        return values
-
-
 @admin.register(NetworkInterface)
-class NetworkInterfaceAdmin(IdentifiedAdmin):
+class NetworkInterfaceAdmin(KeptKindAdmin):
     """Network interfaces with their addresses."""
 
-    prefix = "eni"
-    form = NetworkInterfaceForm
-    inlines = [AddressInline]
-    fields = ("id", "name", "vswitch", "instance", "public_ip", "security_groups")
+    kind = KINDS["eni"]
+    form = form_of("eni")
+    shown = ("vpc", "created_at")
+    instead = {"private_ip": ("addresses_of",)}
     list_display = ("id", "name", "vpc", "vswitch", "instance", "addresses_of", "public_ip")
-    list_filter = (BY_VPC_REGION,)
+    list_filter = (of_region("vpc__region"),)
     list_select_related = ("vpc", "vswitch", "instance")
-    search_fields = (
-        "id",
-        "name",
-        "addresses__address",
-        "instance__id",
-        "instance__name",
-        "vswitch__id",
-        "vpc__id",
-    )
-    autocomplete_fields = ("vswitch", "instance", "security_groups")
-    show_full_result_count = False
+    search_fields = ("id", "name", "addresses__address")
+    search_help_text = _("ID, name, the beginning of an address, or the ID of a VPC.")
+    raw_id_fields = ("vswitch", "instance", "security_groups")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[NetworkInterface]:
         """Fetch the addresses with the interfaces."""
         return super().get_queryset(request).prefetch_related("addresses")
 
-    @admin.display(description="addresses")
+    def delete_model(self, request: HttpRequest, obj: NetworkInterface) -> None:
+        """Have the service delete it, and say which flow logs cover nothing from then on."""
+        for flow_log in services.remove_network_interface(obj, None):
+            told = gettext("Flow log %(flow_log)s covers nothing any more.") % {"flow_log": flow_log}
+            self.message_user(request, told, messages.WARNING)
+
+    @admin.display(description=_("addresses"))
     def addresses_of(self, interface: NetworkInterface) -> str:
         """Return all addresses of an interface."""
         return ", ".join(address.address for address in interface.addresses.all())
 
 
 @admin.register(VpcCidrBlock)
-class VpcCidrBlockAdmin(admin.ModelAdmin):
-    """All CIDR blocks of all VPCs, to search in."""
+class VpcCidrBlockAdmin(ReadOnlyAdmin):
+    """All CIDR blocks of all VPCs, to search in; they are edited with their VPC."""
 
-    form = CidrForm
     list_display = ("cidr", "vpc", "is_primary")
-    list_filter = ("is_primary",)
+    list_filter = (of_region("vpc__region"), "is_primary")
     list_select_related = ("vpc",)
-    search_fields = ("cidr", "vpc__id", "vpc__name")
-    autocomplete_fields = ("vpc",)
+    search_fields = ("cidr__startswith", "=vpc__id", "vpc__name")
 
 
 @admin.register(NetworkInterfaceAddress)
-class NetworkInterfaceAddressAdmin(admin.ModelAdmin):
+class NetworkInterfaceAddressAdmin(ReadOnlyAdmin):
     """All addresses, to search in; they are edited with their network interface."""
 
     list_display = ("address", "kind", "network_interface", "vpc")
-    list_filter = ("kind",)
+    list_filter = ("kind", of_region("vpc__region"))
     list_select_related = ("network_interface", "vpc")
-    search_fields = ("address", "network_interface__id", "network_interface__name")
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Leave adding to the page of the network interface."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: NetworkInterfaceAddress | None = None) -> bool:
-        """Leave changing to the page of the network interface."""
-        return False
+    search_fields = ("address__startswith", "=network_interface__id", "=vpc__id")
+    search_help_text = _("The beginning of an address, or the whole ID of an ENI or a VPC.")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
-from flowlogs import network_rules, rules
-from flowlogs.admin.base import BY_VPC_REGION, CidrForm, IdentifiedAdmin, RuleForm
+from flowlogs.admin.base import ReadOnlyInline, of_region
+from flowlogs.admin.kinds import KindAdmin, form_of
 from flowlogs.models import (
     Gateway,
     NetworkAcl,
@@ -16,122 +15,122 @@ from flowlogs.models import (
     SecurityGroup,
     SecurityGroupRule,
 )
-from flowlogs.rules import Violation
+from flowlogs.networks.kinds import KINDS
+
+SEARCHED = _("ID or name, or the ID of a VPC.")
 
 
-class SecurityGroupRuleInline(admin.TabularInline):
+class SecurityGroupRuleInline(ReadOnlyInline):
     """The rules of a security group."""
 
     model = SecurityGroupRule
-    form = CidrForm
     fk_name = "security_group"
-    autocomplete_fields = ("peer_group",)
-    extra = 1
+    related = ("peer_group",)
+    fields = (
+        *("direction", "priority", "policy", "protocol", "port_from", "port_to", "cidr", "peer_group"),
+        "description",
+    )
+    readonly_fields = fields
 
 
 @admin.register(SecurityGroup)
-class SecurityGroupAdmin(IdentifiedAdmin):
+class SecurityGroupAdmin(KindAdmin):
     """Security groups with their rules."""
 
-    prefix = "sg"
+    kind = KINDS["security-group"]
+    form = form_of("security-group")
     inlines = [SecurityGroupRuleInline]
+    parts = {_("Add a rule"): ("securitygrouprule", "security_group")}
     list_display = ("id", "name", "vpc", "inner_access")
-    list_filter = (BY_VPC_REGION,)
+    list_filter = (of_region("vpc__region"), "inner_access")
     list_select_related = ("vpc",)
-    search_fields = ("id", "name", "vpc__id", "vpc__name")
-    autocomplete_fields = ("vpc",)
+    search_fields = ("id", "name")
+    search_help_text = SEARCHED
+    raw_id_fields = ("vpc",)
 
 
 @admin.register(SecurityGroupRule)
-class SecurityGroupRuleAdmin(admin.ModelAdmin):
-    """All rules of all security groups, to search in."""
+class SecurityGroupRuleAdmin(KindAdmin):
+    """All rules of all security groups."""
 
-    form = CidrForm
+    kind = KINDS["security-group-rule"]
+    form = form_of("security-group-rule")
+    instead = {"peer": ("cidr", "peer_group")}
     list_display = (
-        *("security_group", "direction", "priority", "policy", "protocol", "port_from", "port_to", "cidr"),
-        "peer_group",
+        *("id", "security_group", "direction", "priority", "policy", "protocol", "port_from", "port_to"),
+        *("cidr", "peer_group"),
     )
-    list_filter = ("direction", "policy", "protocol")
+    list_filter = (of_region("security_group__vpc__region"), "direction", "policy", "protocol")
     list_select_related = ("security_group", "peer_group")
-    search_fields = ("security_group__id", "security_group__name", "cidr", "description")
-    autocomplete_fields = ("security_group", "peer_group")
+    search_fields = ("security_group__id", "cidr", "description")
+    search_help_text = _("A group, the beginning of a peer, a port, a description, or the ID of a VPC.")
+    raw_id_fields = ("security_group",)
 
 
-class NetworkAclRuleInline(admin.TabularInline):
+class NetworkAclRuleInline(ReadOnlyInline):
     """The rules of a network ACL."""
 
     model = NetworkAclRule
-    form = CidrForm
-    extra = 1
+    fields = ("direction", "order", "policy", "protocol", "port_from", "port_to", "cidr")
+    readonly_fields = fields
 
 
 @admin.register(NetworkAcl)
-class NetworkAclAdmin(IdentifiedAdmin):
+class NetworkAclAdmin(KindAdmin):
     """Network ACLs with their rules."""
 
-    prefix = "nacl"
+    kind = KINDS["network-acl"]
+    form = form_of("network-acl")
     inlines = [NetworkAclRuleInline]
+    parts = {_("Add a rule"): ("networkaclrule", "network_acl")}
     list_display = ("id", "name", "vpc")
-    list_filter = (BY_VPC_REGION,)
+    list_filter = (of_region("vpc__region"),)
     list_select_related = ("vpc",)
-    search_fields = ("id", "name", "vpc__id", "vpc__name")
-    autocomplete_fields = ("vpc",)
+    search_fields = ("id", "name")
+    search_help_text = SEARCHED
+    raw_id_fields = ("vpc",)
 
 
 @admin.register(NetworkAclRule)
-class NetworkAclRuleAdmin(admin.ModelAdmin):
-    """All rules of all network ACLs, to search in."""
+class NetworkAclRuleAdmin(KindAdmin):
+    """All rules of all network ACLs."""
 
-    form = CidrForm
-    list_display = ("network_acl", "direction", "order", "policy", "protocol", "port_from", "port_to", "cidr")
-    list_filter = ("direction", "policy", "protocol")
+    kind = KINDS["network-acl-rule"]
+    form = form_of("network-acl-rule")
+    list_display = (
+        *("id", "network_acl", "direction", "order", "policy", "protocol", "port_from", "port_to", "cidr"),
+    )
+    list_filter = (of_region("network_acl__vpc__region"), "direction", "policy", "protocol")
     list_select_related = ("network_acl",)
-    search_fields = ("network_acl__id", "network_acl__name", "cidr")
-    autocomplete_fields = ("network_acl",)
-
-
-class GatewayAdminForm(RuleForm):
-    """A gateway."""
-
-    rules_of = {"name": rules.name}
+    search_fields = ("network_acl__id", "cidr")
+    search_help_text = _("An ACL, the beginning of a peer, a port, or the ID of a VPC.")
+    raw_id_fields = ("network_acl",)
 
 
 @admin.register(Gateway)
-class GatewayAdmin(IdentifiedAdmin):
-    """Gateways; the identifier's usual beginning depends on the kind."""
+class GatewayAdmin(KindAdmin):
+    """Gateways; the beginning of the identifier depends on the kind."""
 
-    prefix = "gw"
-    form = GatewayAdminForm
+    kind = KINDS["gateway"]
+    form = form_of("gateway")
     list_display = ("id", "kind", "name", "vpc")
-    list_filter = ("kind", BY_VPC_REGION)
+    list_filter = ("kind", of_region("vpc__region"))
     list_select_related = ("vpc",)
-    search_fields = ("id", "name", "vpc__id", "vpc__name")
-    autocomplete_fields = ("vpc",)
-
-
-def _destination(value: str) -> list[Violation]:
-    return network_rules.cidr_block(value, "destination")
-
-
-class RouteEntryForm(RuleForm):
-    """A route to a gateway of the same VPC."""
-
-    rules_of = {"destination": _destination}
-
-    def clean(self) -> dict[str, Any]:
-        """Check that the gateway is in the VPC."""
-        values = super().clean()
-        self.check_vpc("gateway", values["vpc"].pk if values.get("vpc") else None)
-        return values
+    search_fields = ("id", "name")
+    search_help_text = SEARCHED
+    raw_id_fields = ("vpc",)
 
 
 @admin.register(RouteEntry)
-class RouteEntryAdmin(admin.ModelAdmin):
-    """Routes."""
+class RouteEntryAdmin(KindAdmin):
+    """Routes; the VPC is that of the gateway."""
 
-    form = RouteEntryForm
+    kind = KINDS["route"]
+    form = form_of("route")
+    shown = ("vpc",)
     list_display = ("destination", "vpc", "gateway")
-    list_filter = ("gateway__kind", BY_VPC_REGION)
+    list_filter = ("gateway__kind", of_region("vpc__region"))
     list_select_related = ("vpc", "gateway")
-    search_fields = ("destination", "vpc__id", "vpc__name", "gateway__id", "gateway__name")
-    autocomplete_fields = ("vpc", "gateway")
+    search_fields = ("destination", "gateway__id")
+    search_help_text = _("The beginning of a destination, a gateway, or the ID of a VPC.")
+    raw_id_fields = ("gateway",)

@@ -5,7 +5,7 @@ beside the fields, which bear the names of the parameters.
 """
 
 from .create import FlowLogForm
-from .edit import FlowLogDeleteForm, FlowLogEditForm
+from .edit import FlowLogDeleteForm, FlowLogEditForm, FlowLogTagsForm
 from .listed import FlowLogFilter
 from .shared import INTERVALS, MINUTES, REFRESHES, REQUIRED, TRAFFIC_PATHS, add_violations, said
 
@@ -19,6 +19,7 @@ __all__ = [
     "FlowLogEditForm",
     "FlowLogFilter",
     "FlowLogForm",
+    "FlowLogTagsForm",
     "add_violations",
     "said",
 ]

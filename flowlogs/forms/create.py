@@ -1,4 +1,4 @@
-"""The form of a new flow log."""
+"""The form of new flow logs."""
 
 from __future__ import annotations
 
@@ -12,24 +12,30 @@ from django.utils.translation import gettext_lazy as _
 from console.models import Account, Region
 from flowlogs import resources, rules, services
 from flowlogs.models import FlowLog, Logstore, Project
-from flowlogs.rules import Violation
+from flowlogs.resources import INSTANCE, Choice
+from flowlogs.rules import FlowLogValues, Violation
 
+from .fields import OneOf, RadioSome, ResourcesField, TagsField, show_more_tags
 from .shared import INTERVALS, MINUTES, REFRESHES, REQUIRED, TRAFFIC_PATHS, add_violations, said
 
 SELECT = "select"
 CREATE = "create"
 ALL_SCENARIOS = "all"
 SINGLE_PATHS = "single"
+ONE_AT_A_TIME = (FlowLog.ResourceType.VPC, FlowLog.ResourceType.VSWITCH)
+SHOWN_SEVERAL = 30
+"""How many ENIs or ECS instances are offered at once; the others are found by search."""
 
 
 class FlowLogForm(forms.Form):
-    """A new flow log. ``values`` are the arguments of ``services.create_flow_log``."""
+    """New flow logs. ``values`` and ``resource_ids`` are the arguments of ``services.create_flow_logs``."""
 
     HELP = {
         "resource_type": {
             FlowLog.ResourceType.VPC.value: _("All its ENIs, later ones too"),
             FlowLog.ResourceType.VSWITCH.value: _("All its ENIs, later ones too"),
-            FlowLog.ResourceType.ENI.value: _("This one only"),
+            FlowLog.ResourceType.ENI.value: _("One flow log for each"),
+            INSTANCE: _("One flow log for each of their ENIs"),
         },
         "traffic_type": {
             FlowLog.TrafficType.ALLOW.value: _("By security groups and network ACLs"),
@@ -40,12 +46,14 @@ class FlowLogForm(forms.Form):
     }
 
     name = forms.CharField(
-        label=_("Name"), required=False, help_text=_("Without a name, the flow log is called by its ID.")
+        label=_("Name"),
+        required=False,
+        help_text=_("Without a name, a flow log is called by its ID. Several get -1, -2, … after the name."),
     )
     resource_type = forms.ChoiceField(
         label=_("Resource type"),
         required=False,
-        choices=FlowLog.ResourceType.choices,
+        choices=[*FlowLog.ResourceType.choices, (INSTANCE, _("ECS instances"))],
         initial=FlowLog.ResourceType.VPC.value,
         widget=forms.RadioSelect(attrs=REFRESHES),
     )
@@ -54,7 +62,7 @@ class FlowLogForm(forms.Form):
         required=False,
         widget=forms.SearchInput(attrs={"placeholder": _("Name, ID, or address")}),
     )
-    resource_id = forms.CharField(label=_("Resource instance"), error_messages=REQUIRED, widget=forms.Select)
+    resource_id = ResourcesField(label=_("Resource instance"), error_messages=REQUIRED)
     traffic_type = forms.ChoiceField(
         label=_("Data transfer type"),
         required=False,
@@ -67,7 +75,7 @@ class FlowLogForm(forms.Form):
         required=False,
         choices=FlowLog.IpVersion.choices,
         initial=FlowLog.IpVersion.IPV4.value,
-        widget=forms.RadioSelect,
+        widget=RadioSome,
     )
     interval = forms.TypedChoiceField(
         label=_("Sampling interval (minutes)"),
@@ -112,18 +120,36 @@ class FlowLogForm(forms.Form):
     description = forms.CharField(
         label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
+    tags = TagsField(
+        label=_("Tags"), required=False, help_text=_("At most 20. Rows without key and value do not count.")
+    )
 
     def __init__(
-        self, *args: Any, account: Account, region: Region, grouped: bool = False, **kwargs: Any
+        self,
+        *args: Any,
+        account: Account,
+        region: Region,
+        spare_tags: int = 1,
+        searches: bool = True,
+        **kwargs: Any,
     ) -> None:
-        """Offer what the account has in the region; ``grouped`` offers resources of all types at once."""
+        """Offer what the account has in the region, but resources only where the form ``searches``.
+
+        ``spare_tags`` is how many empty rows of tags there are.
+        """
         super().__init__(*args, **kwargs)
         self.account = account
         self.region = region
         self.has_more_resources = False
+        self.is_live = False
         if not region.ipv6_available:
-            del self.fields["ip_version"]
-        self._offer_resources(grouped)
+            widget = self.fields["ip_version"].widget
+            widget.barred = (FlowLog.IpVersion.DUAL_STACK.value,)
+            refusal = {FlowLog.IpVersion.DUAL_STACK.value: _("Not available in this region")}
+            self.HELP = {**self.HELP, "ip_version": refusal}
+        show_more_tags(self.fields["tags"], spare_tags)
+        if searches:
+            self._offer_resources()
         self._offer_projects()
         self._offer_logstores()
         self._offer_report()
@@ -132,6 +158,11 @@ class FlowLogForm(forms.Form):
     def has_single_paths(self) -> bool:
         """Whether single sampling paths are asked for."""
         return self._current("path_mode") == SINGLE_PATHS
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether several resources can be chosen at once."""
+        return self._current("resource_type") not in ONE_AT_A_TIME
 
     @cached_property
     def projects(self) -> list[Project]:
@@ -169,61 +200,122 @@ class FlowLogForm(forms.Form):
         """Whether the analysis report can be switched on: in a new Logstore, or one that does not have it."""
         return self.creates_logstore or (self.logstore is not None and not self.logstore.analysis_report)
 
+    @property
+    def will_be_indexed(self) -> bool:
+        """Whether the Logstore has, or will have, indexes."""
+        has_report = self.logstore is not None and self.logstore.analysis_report
+        return has_report or (self.offers_report and bool(self._current("analysis_report")))
+
     def values(self) -> dict[str, Any]:
-        """Return the arguments of ``services.create_flow_log`` as they are entered now."""
+        """Return what all the flow logs have in common, as it is entered now."""
         return {
             "name": self._current("name"),
-            "resource_type": self.chosen[0] if self.chosen else self._current("resource_type"),
-            "resource_id": self._current("resource_id"),
+            "resource_type": self._targets[0],
             "traffic_type": self._current("traffic_type") or FlowLog.TrafficType.ALL.value,
             "ip_version": self._current("ip_version") or FlowLog.IpVersion.IPV4.value,
             "interval": MINUTES.get(self._current("interval"), rules.DEFAULT_INTERVAL),
-            "traffic_paths": self._paths() if self.has_single_paths else [],
+            "traffic_paths": self._list("traffic_paths") if self.has_single_paths else [],
             "project_name": self._current("project_name"),
             "create_project": self.creates_project,
             "logstore_name": self._current("logstore_name"),
             "create_logstore": self.creates_logstore,
             "analysis_report": self.offers_report and bool(self._current("analysis_report")),
             "description": self._current("description"),
+            "tags": dict(self._tags),
         }
 
-    def problems(self) -> list[str]:
-        """Return what is wrong with a form that is still being filled in; what is missing is not wrong yet."""
-        return [said(each.code, each.params) for each in self._broken() if each.code != "Required"]
+    def first(self) -> FlowLogValues:
+        """Return the values of the first of the flow logs, as they are entered now."""
+        return FlowLogValues(**self.values(), resource_id=next(iter(self.resource_ids), ""))
+
+    @property
+    def resource_ids(self) -> list[str]:
+        """What the flow logs are of, one each: VPC, vSwitch or ENIs."""
+        return self._targets[1]
+
+    @cached_property
+    def messages(self) -> dict[str, list[str]]:
+        """What is wrong, by field, of a form that was sent or one that is still being filled in."""
+        if self.is_bound:
+            return {name: [str(each) for each in errors] for name, errors in self.errors.items()}
+        found: dict[str, list[str]] = {}
+        for each in self._broken() if self.is_live else ():
+            # what is missing is not wrong yet
+            if each.code != "Required":
+                found.setdefault(each.field, []).append(said(each.code, each.params))
+        return found
+
+    @property
+    def general_messages(self) -> list[str]:
+        """What is wrong with no field in particular, of a form that is still being filled in."""
+        return [] if self.is_bound else self.messages.get("", [])
 
     def clean(self) -> None:
         """Say at once all that is wrong, so that nobody has to send the form twice to learn it."""
         super().clean()
-        if self.has_single_paths and not self._paths():
+        if self.has_single_paths and not self._list("traffic_paths"):
             self.add_error("traffic_paths", said("TrafficPathEmpty"))
         add_violations(self, [each for each in self._broken() if each.field not in self.errors])
 
     def _broken(self) -> list[Violation]:
-        return services.violations(self.account, self.region, rules.FlowLogValues(**self.values()))
+        found = services.violations(self.account, self.region, self.first(), self.resource_ids)
+        found += [
+            Violation("WithoutInterface", "resource_id", {"instance": instance})
+            for instance, interfaces in self._instances.items()
+            if not interfaces
+        ]
+        # a dictionary knows no key twice
+        return found + [each for each in rules.tags(self._tags) if each not in found]
 
-    def _paths(self) -> list[str]:
-        return list(self["traffic_paths"].value() or [])
+    @property
+    def _kind(self) -> str:
+        """What is chosen from: the kind that the chosen resources have is the one that counts."""
+        return self._chosen[0]
 
     @cached_property
-    def chosen(self) -> tuple[str, resources.Choice] | None:
-        """The kind of the chosen resource, and the resource; the kind it has is the one that counts."""
-        resource_id = self._current("resource_id")
-        return resources.find(self.account, self.region, resource_id) if resource_id else None
+    def _chosen(self) -> tuple[str, list[Choice]]:
+        kind, ids = self._current("resource_type"), self._list("resource_id")
+        found = resources.find(self.account, self.region, ids, kind) if ids else None
+        return found or (kind, [])
 
-    def _offer_resources(self, grouped: bool) -> None:
-        kind, text = self._current("resource_type"), self._current("resource_search")
-        groups: list[tuple[Any, list[resources.Choice]]] = []
-        for value, label in FlowLog.ResourceType.choices:
-            if not grouped and value != kind:
-                continue
-            found, more = resources.search(self.account, self.region, value, text)
-            if self.chosen and self.chosen[0] == value and self.chosen[1] not in found:
-                found.insert(0, self.chosen[1])
-            groups.append((label, found))
-            self.has_more_resources |= more
-        prompt = _("Choose a resource") if any(found for _label, found in groups) else _("Nothing found")
-        choices = groups if grouped else [each for _label, found in groups for each in found]
-        self.fields["resource_id"].widget.choices = [("", prompt), *choices]
+    @cached_property
+    def _instances(self) -> dict[str, list[str]]:
+        """The ENIs of the chosen ECS instances."""
+        if self._kind != INSTANCE:
+            return {}
+        return resources.interfaces_of(self.account, self.region, self._list("resource_id"))
+
+    @cached_property
+    def _targets(self) -> tuple[str, list[str]]:
+        """The resource type of the flow logs, and what they are of, one each."""
+        ids = list(dict.fromkeys(self._list("resource_id")))
+        if self._kind != INSTANCE:
+            return self._kind, ids
+        missing = [pk for pk in ids if pk not in self._instances]
+        interfaces = [pk for found in self._instances.values() for pk in found]
+        return FlowLog.ResourceType.ENI.value, interfaces + missing
+
+    @property
+    def _tags(self) -> list[tuple[str, str]]:
+        return [(key, value) for key, value in self["tags"].value() or ()]
+
+    def _offer_resources(self) -> None:
+        kind, chosen = self._chosen
+        asked = self._current("resource_type")
+        limit = resources.LIMIT if asked in ONE_AT_A_TIME else SHOWN_SEVERAL
+        found, self.has_more_resources = resources.search(
+            self.account, self.region, asked, self._current("resource_search"), limit
+        )
+        if kind == asked:
+            known = {choice.id for choice in chosen}
+            found = [*chosen, *(each for each in found if each.id not in known)]
+        field = self.fields["resource_id"]
+        if asked in ONE_AT_A_TIME:
+            prompt = _("Choose a resource") if found else _("Nothing found")
+            field.widget = OneOf(choices=[("", prompt), *found])
+            return
+        field.widget = forms.CheckboxSelectMultiple(choices=found)
+        field.label = _("ENIs") if asked != INSTANCE else _("ECS instances")
 
     def _offer_projects(self) -> None:
         names = [each.name for each in self.projects]
@@ -264,10 +356,12 @@ class FlowLogForm(forms.Form):
         choices = [("", prompt), *((each, each) for each in names)]
         self.fields[name].widget = forms.Select(attrs=REFRESHES, choices=choices)
 
+    def _list(self, name: str) -> list[str]:
+        """Return what is chosen in a field for several values now, before anything is checked."""
+        return [str(value) for value in self[name].value() or () if value]
+
     def _current(self, name: str) -> str:
         """Return what is entered in a field now, before anything is checked."""
-        if name not in self.fields:
-            return ""
         if self.is_bound:
             value = self.data.get(self.add_prefix(name))
         else:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from .fields import TagsField, show_more_tags
 from .shared import INTERVALS, REQUIRED
 
 
@@ -26,6 +27,18 @@ class FlowLogEditForm(forms.Form):
             "A new interval takes effect at the next boundary that the old and the new windows share."
         ),
     )
+
+
+class FlowLogTagsForm(forms.Form):
+    """The tags of a flow log."""
+
+    tags = TagsField(
+        label=_("Tags"), required=False, help_text=_("At most 20. Rows without key and value do not count.")
+    )
+
+    def __init__(self, *args: Any, spare_tags: int = 1, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        show_more_tags(self.fields["tags"], spare_tags)
 
 
 class FlowLogDeleteForm(forms.Form):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from .flowlog import FlowLog
 from .network import Exporter, Vpc
@@ -12,30 +14,34 @@ from .network import Exporter, Vpc
 class Collector(models.Model):
     """A process that receives datagrams, with how far its segments are sealed and decoded (Unix ms)."""
 
-    id = models.CharField("collector ID", primary_key=True, max_length=64)
+    id = models.CharField(_("collector ID"), primary_key=True, max_length=64)
     started_at = models.DateTimeField(null=True, blank=True)
     last_seen = models.DateTimeField(null=True, blank=True)
     sealed_through = models.BigIntegerField(
-        default=0, help_text="Unix ms; earlier datagrams are in sealed segments"
+        default=0, help_text=_("Unix ms; earlier datagrams are in sealed segments")
     )
-    decoded_through = models.BigIntegerField(default=0, help_text="Unix ms; earlier datagrams are decoded")
+    decoded_through = models.BigIntegerField(default=0, help_text=_("Unix ms; earlier datagrams are decoded"))
     datagrams = models.BigIntegerField(default=0)
     kernel_drops = models.BigIntegerField(default=0)
     spool_drops = models.BigIntegerField(default=0)
     spool_bytes = models.BigIntegerField(default=0)
-    address = models.CharField(max_length=64, blank=True, help_text="Where it listens")
+    address = models.CharField(max_length=64, blank=True, help_text=_("Where it listens"))
     trouble = models.CharField(max_length=200, blank=True)
     decoded_segment = models.BigIntegerField(
-        default=-1, help_text="Number of the last segment that is decoded"
+        default=-1, help_text=_("Number of the last segment that is decoded")
     )
-    losses_seen = models.BigIntegerField(default=0, help_text="Number of the last loss taken from its status")
-    is_history = models.BooleanField(default=False, help_text="Replays the past; never counts as down")
+    losses_seen = models.BigIntegerField(
+        default=0, help_text=_("Number of the last loss taken from its status")
+    )
+    is_history = models.BooleanField(default=False, help_text=_("Replays the past; never counts as down"))
     retired_at = models.DateTimeField(null=True, blank=True)
-    sessions = models.BinaryField(default=b"", help_text="Templates, options and sequence state, zlib JSON")
+    sessions = models.BinaryField(
+        default=b"", help_text=_("Templates, options and sequence state, zlib JSON")
+    )
     decode_lease = models.DateTimeField(null=True, blank=True)
     decode_attempt = models.BigIntegerField(default=0)
     decode_failures = models.PositiveIntegerField(
-        default=0, help_text="How often in a row the next segment could not be decoded"
+        default=0, help_text=_("How often in a row the next segment could not be decoded")
     )
 
     class Meta:
@@ -48,8 +54,8 @@ class Collector(models.Model):
 class InventoryVersion(models.Model):
     """The network as attribution needs it, from ``since`` on: the version in force at receipt counts."""
 
-    since = models.BigIntegerField(help_text="Unix ms")
-    content = models.BinaryField(help_text="zlib JSON")
+    since = models.BigIntegerField(help_text=_("Unix ms"))
+    content = models.BinaryField(help_text=_("zlib JSON"))
     digest = models.CharField(max_length=64)
 
     class Meta:
@@ -57,7 +63,7 @@ class InventoryVersion(models.Model):
         indexes = [models.Index(fields=["since"])]
 
     def __str__(self) -> str:
-        return f"inventory {self.pk}"
+        return gettext("inventory %(number)s") % {"number": self.pk}
 
 
 class Stream(models.Model):
@@ -66,11 +72,11 @@ class Stream(models.Model):
     exporter = models.ForeignKey(Exporter, models.CASCADE, related_name="streams")
     port = models.PositiveIntegerField()
     domain = models.BigIntegerField()
-    version = models.PositiveSmallIntegerField(help_text="5, 9 or 10 (IPFIX)")
+    version = models.PositiveSmallIntegerField(help_text=_("5, 9 or 10 (IPFIX)"))
     datagrams = models.BigIntegerField(default=0)
-    flows = models.BigIntegerField("decoded flows", default=0)
-    packets = models.BigIntegerField("decoded packets", default=0)
-    bytes = models.BigIntegerField("decoded bytes", default=0)
+    flows = models.BigIntegerField(_("decoded flows"), default=0)
+    packets = models.BigIntegerField(_("decoded packets"), default=0)
+    bytes = models.BigIntegerField(_("decoded bytes"), default=0)
     attributed_flows = models.BigIntegerField(default=0)
     attributed_packets = models.BigIntegerField(default=0)
     attributed_bytes = models.BigIntegerField(default=0)
@@ -79,16 +85,16 @@ class Stream(models.Model):
     unattributed_bytes = models.BigIntegerField(default=0)
     samples = models.BigIntegerField(default=0)
     uncovered_samples = models.BigIntegerField(
-        default=0, help_text="Samples of interfaces that no flow log covers"
+        default=0, help_text=_("Samples of interfaces that no flow log covers")
     )
-    malformed = models.BigIntegerField("undecodable datagrams, sets and templates", default=0)
-    waiting = models.BigIntegerField("data sets waiting for a template", default=0)
+    malformed = models.BigIntegerField(_("undecodable datagrams, sets and templates"), default=0)
+    waiting = models.BigIntegerField(_("data sets waiting for a template"), default=0)
     lost_flows = models.BigIntegerField(default=0)
     lost_datagrams = models.BigIntegerField(default=0)
-    clock_offset_ms = models.BigIntegerField(default=0, help_text="Receipt minus export time")
-    longest_flow_ms = models.BigIntegerField(default=0, help_text="Longest flow of the last hour")
+    clock_offset_ms = models.BigIntegerField(default=0, help_text=_("Receipt minus export time"))
+    longest_flow_ms = models.BigIntegerField(default=0, help_text=_("Longest flow of the last hour"))
     longest_delay_ms = models.BigIntegerField(
-        default=0, help_text="Longest receipt minus last packet, of the last hour"
+        default=0, help_text=_("Longest receipt minus last packet, of the last hour")
     )
     delays_since = models.DateTimeField(null=True, blank=True)
     first_seen = models.DateTimeField(null=True, blank=True)
@@ -105,7 +111,11 @@ class Stream(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.exporter_id} port {self.port} domain {self.domain}"
+        return gettext("%(exporter)s port %(port)s domain %(domain)s") % {
+            "exporter": self.exporter_id,
+            "port": self.port,
+            "domain": self.domain,
+        }
 
 
 class Unattributed(models.Model):
@@ -122,7 +132,7 @@ class Unattributed(models.Model):
     last_seen = models.DateTimeField()
 
     class Meta:
-        verbose_name = "unattributed flow"
+        verbose_name = _("unattributed flow")
         ordering = ["-bytes"]
         constraints = [
             models.UniqueConstraint(
@@ -131,7 +141,10 @@ class Unattributed(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.srcaddr} to {self.dstaddr}"
+        return gettext("%(source)s to %(destination)s") % {
+            "source": self.srcaddr,
+            "destination": self.dstaddr,
+        }
 
 
 class Loss(models.Model):
@@ -140,32 +153,36 @@ class Loss(models.Model):
     Without an exporter it is a loss of the collector and counts for every exporter it serves.
     """
 
-    UNITS = [("flows", "flows"), ("datagrams", "datagrams"), ("seconds", "seconds without collector")]
+    UNITS = [
+        ("flows", _("flows")),
+        ("datagrams", _("datagrams")),
+        ("seconds", _("seconds without collector")),
+    ]
     REASONS = [
-        ("sequence", "Sequence gap"),
-        ("kernel", "Kernel receive buffer full"),
-        ("spool", "Spool full"),
-        ("undecodable", "Undecodable data"),
-        ("template", "No template in time"),
-        ("collector", "Collector down"),
-        ("clock", "Collector clock stepped"),
+        ("sequence", _("Sequence gap")),
+        ("kernel", _("Kernel receive buffer full")),
+        ("spool", _("Spool full")),
+        ("undecodable", _("Undecodable data")),
+        ("template", _("No template in time")),
+        ("collector", _("Collector down")),
+        ("clock", _("Collector clock stepped")),
     ]
 
     collector = models.ForeignKey(Collector, models.CASCADE, related_name="losses")
     exporter = models.ForeignKey(Exporter, models.CASCADE, null=True, blank=True, related_name="losses")
-    since = models.BigIntegerField(help_text="Unix ms of receipt")
-    until = models.BigIntegerField(help_text="Unix ms of receipt, inclusive")
+    since = models.BigIntegerField(help_text=_("Unix ms of receipt"))
+    until = models.BigIntegerField(help_text=_("Unix ms of receipt, inclusive"))
     unit = models.CharField(max_length=9, choices=UNITS)
     count = models.BigIntegerField()
     reason = models.CharField(max_length=11, choices=REASONS)
 
     class Meta:
-        verbose_name_plural = "losses"
+        verbose_name_plural = _("losses")
         ordering = ["-until"]
         indexes = [models.Index(fields=["until"])]
 
     def __str__(self) -> str:
-        return f"{self.count} {self.unit}: {self.get_reason_display()}"
+        return f"{self.count} {self.get_unit_display()}: {self.get_reason_display()}"
 
     @property
     def seconds(self) -> int:
@@ -177,9 +194,9 @@ class SampleFile(models.Model):
     """A Parquet file of samples: what one decode step made; its row exists exactly when its segments are gone."""
 
     collector = models.ForeignKey(Collector, models.CASCADE, related_name="sample_files")
-    path = models.CharField(max_length=255, unique=True, help_text="Relative to FLOWLOG_STORE")
+    path = models.CharField(max_length=255, unique=True, help_text=_("Relative to FLOWLOG_STORE"))
     rows = models.BigIntegerField()
-    size = models.BigIntegerField("bytes on disk")
+    size = models.BigIntegerField(_("bytes on disk"))
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -197,14 +214,14 @@ class Window(models.Model):
 
     vpc = models.ForeignKey(Vpc, models.CASCADE, related_name="windows")
     interval = models.PositiveSmallIntegerField()
-    start = models.BigIntegerField(help_text="Unix second")
+    start = models.BigIntegerField(help_text=_("Unix second"))
     closings_made = models.PositiveIntegerField(default=0)
-    is_final = models.BooleanField(default=False, help_text="The late limit has passed")
+    is_final = models.BooleanField(default=False, help_text=_("The late limit has passed"))
     skipped_exporters = models.JSONField(
-        default=list, blank=True, help_text="Exporters whose losses are already recorded"
+        default=list, blank=True, help_text=_("Exporters whose losses are already recorded")
     )
     late_interfaces = models.JSONField(
-        default=list, blank=True, help_text="Network interfaces whose late samples are already recorded"
+        default=list, blank=True, help_text=_("Network interfaces whose late samples are already recorded")
     )
 
     class Meta:
@@ -216,7 +233,11 @@ class Window(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.vpc_id} {self.start} +{self.interval} min"
+        return gettext("%(vpc)s %(start)s +%(count)s min") % {
+            "vpc": self.vpc_id,
+            "start": self.start,
+            "count": self.interval,
+        }
 
     @property
     def end(self) -> int:
@@ -228,15 +249,15 @@ class Closing(models.Model):
     """One closing of a window: number 0 at its end, 1 and up for supplements; delivered as a whole or not at all."""
 
     class Kind(models.TextChoices):
-        RECORDS = "records", "Records"
-        FINAL = "final", "Final (NODATA and SKIPDATA)"
-        LATE = "late", "Late samples (SKIPDATA)"
+        RECORDS = "records", _("Records")
+        FINAL = "final", _("Final (NODATA and SKIPDATA)")
+        LATE = "late", _("Late samples (SKIPDATA)")
 
     class State(models.TextChoices):
-        PENDING = "pending", "Pending"
-        DELIVERING = "delivering", "Delivering"
-        DELIVERED = "delivered", "Delivered"
-        QUARANTINED = "quarantined", "Quarantined"
+        PENDING = "pending", _("Pending")
+        DELIVERING = "delivering", _("Delivering")
+        DELIVERED = "delivered", _("Delivered")
+        QUARANTINED = "quarantined", _("Quarantined")
 
     window = models.ForeignKey(Window, models.CASCADE, related_name="closings")
     number = models.PositiveIntegerField()
@@ -246,7 +267,7 @@ class Closing(models.Model):
     lease = models.DateTimeField(null=True, blank=True)
     error = models.CharField(max_length=500, blank=True)
     hinted_at = models.DateTimeField(
-        null=True, blank=True, help_text="When a task was last asked to deliver it"
+        null=True, blank=True, help_text=_("When a task was last asked to deliver it")
     )
     created_at = models.DateTimeField(auto_now_add=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
@@ -257,7 +278,8 @@ class Closing(models.Model):
         constraints = [models.UniqueConstraint(fields=["window", "number"], name="closing_once")]
 
     def __str__(self) -> str:
-        return f"closing {self.number} of {self.window_id}"
+        names = {"number": self.number, "window": self.window_id}
+        return gettext("closing %(number)s of %(window)s") % names
 
 
 class SampleSlice(models.Model):
@@ -275,7 +297,8 @@ class SampleSlice(models.Model):
         constraints = [models.UniqueConstraint(fields=["file", "window"], name="slice_once")]
 
     def __str__(self) -> str:
-        return f"{self.flows} samples of window {self.window_id}"
+        names = {"count": self.flows, "window": self.window_id}
+        return gettext("%(count)s samples of window %(window)s") % names
 
 
 class Delivery(models.Model):
@@ -285,9 +308,9 @@ class Delivery(models.Model):
     """
 
     class State(models.TextChoices):
-        PENDING = "pending", "Pending"
-        DELIVERED = "delivered", "Delivered"
-        FAILED = "failed", "Failed"
+        PENDING = "pending", _("Pending")
+        DELIVERED = "delivered", _("Delivered")
+        FAILED = "failed", _("Failed")
 
     flow_log = models.ForeignKey(FlowLog, models.CASCADE, related_name="deliveries")
     closing = models.ForeignKey(Closing, models.CASCADE, related_name="deliveries")
@@ -295,12 +318,14 @@ class Delivery(models.Model):
         "flowlogs.Part", models.SET_NULL, null=True, blank=True, related_name="deliveries"
     )
     state = models.CharField(max_length=9, choices=State.choices, default=State.PENDING)
-    reason = models.CharField(max_length=32, blank=True, help_text="Code of the reason, from flowlogs.rules")
+    reason = models.CharField(
+        max_length=32, blank=True, help_text=_("Code of the reason, from flowlogs.rules")
+    )
     records = models.BigIntegerField(default=0)
-    nodata = models.BigIntegerField("NODATA records", default=0)
-    skipdata = models.BigIntegerField("SKIPDATA records", default=0)
+    nodata = models.BigIntegerField(_("NODATA records"), default=0)
+    skipdata = models.BigIntegerField(_("SKIPDATA records"), default=0)
     size = models.BigIntegerField(
-        "bytes generated", default=0, help_text="Text bytes of the records, the unit of fees"
+        _("bytes generated"), default=0, help_text=_("Text bytes of the records, the unit of fees")
     )
     scope_flows = models.BigIntegerField(default=0)
     scope_packets = models.BigIntegerField(default=0)
@@ -320,9 +345,10 @@ class Delivery(models.Model):
     delivered_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        verbose_name_plural = "deliveries"
+        verbose_name_plural = _("deliveries")
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["flow_log", "closing"], name="delivery_once")]
 
     def __str__(self) -> str:
-        return f"{self.flow_log_id}, closing {self.closing_id}"
+        names = {"flow_log": self.flow_log_id, "closing": self.closing_id}
+        return gettext("%(flow_log)s, closing %(closing)s") % names

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from .kept import Kept
 from .network import NetworkInterface, Vpc
@@ -17,59 +19,59 @@ class FlowLog(Kept):
     """
 
     class ResourceType(models.TextChoices):
-        VPC = "VPC", "VPC"
-        VSWITCH = "VSwitch", "vSwitch"
-        ENI = "NetworkInterface", "ENI"
+        VPC = "VPC", _("VPC")
+        VSWITCH = "VSwitch", _("vSwitch")
+        ENI = "NetworkInterface", _("ENI")
 
     class TrafficType(models.TextChoices):
-        ALL = "All", "All Traffic"
-        ALLOW = "Allow", "Allowed Traffic"
-        DROP = "Drop", "Denied Traffic"
+        ALL = "All", _("All Traffic")
+        ALLOW = "Allow", _("Allowed Traffic")
+        DROP = "Drop", _("Denied Traffic")
 
     class IpVersion(models.TextChoices):
         IPV4 = "IPv4", "IPv4"
-        DUAL_STACK = "DualStack", "Dual-stack"
+        DUAL_STACK = "DualStack", _("Dual-stack")
 
     class Status(models.TextChoices):
-        ACTIVATING = "Activating", "Starting"
-        ACTIVE = "Active", "Started"
-        DEACTIVATING = "Deactivating", "Stopping"
-        INACTIVE = "Inactive", "Not Started"
-        MODIFYING = "Modifying", "Modifying"
-        DELETING = "Deleting", "Deleting"
+        ACTIVATING = "Activating", _("Starting")
+        ACTIVE = "Active", _("Started")
+        DEACTIVATING = "Deactivating", _("Stopping")
+        INACTIVE = "Inactive", _("Not Started")
+        MODIFYING = "Modifying", _("Modifying")
+        DELETING = "Deleting", _("Deleting")
 
     class DeliveryStatus(models.TextChoices):
-        NONE = "", "Not delivered yet"
-        SUCCESS = "SUCCESS", "Delivery Succeeded"
-        FAILED = "FAILED", "Delivery Failed"
+        NONE = "", _("Not delivered yet")
+        SUCCESS = "SUCCESS", _("Delivery Succeeded")
+        FAILED = "FAILED", _("Delivery Failed")
 
-    id = models.CharField("flow log ID", primary_key=True, max_length=64)
+    id = models.CharField(_("flow log ID"), primary_key=True, max_length=64)
     account = models.ForeignKey("console.Account", models.CASCADE, related_name="flow_logs")
     region = models.ForeignKey("console.Region", models.PROTECT, related_name="flow_logs")
     name = models.CharField(max_length=128)
     description = models.CharField(max_length=256, blank=True)
     resource_type = models.CharField(max_length=16, choices=ResourceType.choices)
-    resource_id = models.CharField("resource ID", max_length=64)
+    resource_id = models.CharField(_("resource ID"), max_length=64)
     vpc = models.ForeignKey(Vpc, models.CASCADE, related_name="flow_logs")
     traffic_type = models.CharField(max_length=5, choices=TrafficType.choices, default=TrafficType.ALL)
     ip_version = models.CharField(
-        "IP version", max_length=9, choices=IpVersion.choices, default=IpVersion.IPV4
+        _("IP version"), max_length=9, choices=IpVersion.choices, default=IpVersion.IPV4
     )
-    interval = models.PositiveSmallIntegerField("sampling interval (minutes)", default=10)
+    interval = models.PositiveSmallIntegerField(_("sampling interval (minutes)"), default=10)
     traffic_paths = models.JSONField(
-        "sampling path", default=list, blank=True, help_text="Empty: All Scenarios"
+        _("sampling path"), default=list, blank=True, help_text=_("Empty: All Scenarios")
     )
-    project_name = models.CharField("project", max_length=63)
-    logstore_name = models.CharField("Logstore", max_length=63)
+    project_name = models.CharField(_("project"), max_length=63)
+    logstore_name = models.CharField(_("Logstore"), max_length=63)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.ACTIVATING)
     delivery_status = models.CharField(
         max_length=7, choices=DeliveryStatus.choices, default=DeliveryStatus.NONE, blank=True
     )
     delivery_error = models.CharField(
-        max_length=32, blank=True, help_text="Code of the reason, from flowlogs.rules"
+        max_length=32, blank=True, help_text=_("Code of the reason, from flowlogs.rules")
     )
-    tags = models.JSONField(default=dict, blank=True, help_text="Key to value, at most 20")
-    is_demo = models.BooleanField("demo data", default=False)
+    tags = models.JSONField(default=dict, blank=True, help_text=_("Key to value, at most 20"))
+    is_demo = models.BooleanField(_("demo data"), default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(Kept.Meta):
@@ -102,7 +104,7 @@ class Coverage(models.Model):
     until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        verbose_name_plural = "coverage"
+        verbose_name_plural = _("coverage")
         ordering = ["flow_log", "network_interface", "since"]
         indexes = [models.Index(fields=["network_interface", "since"]), models.Index(fields=["until"])]
         constraints = [
@@ -117,7 +119,8 @@ class Coverage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.flow_log_id} covers {self.network_interface_id}"
+        names = {"flow_log": self.flow_log_id, "interface": self.network_interface_id}
+        return gettext("%(flow_log)s covers %(interface)s") % names
 
 
 class IntervalChange(models.Model):
@@ -135,4 +138,7 @@ class IntervalChange(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.network_interface_id}: {self.interval} min"
+        return gettext("%(interface)s: %(count)s min") % {
+            "interface": self.network_interface_id,
+            "count": self.interval,
+        }

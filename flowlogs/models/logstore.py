@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 PERMANENT = 3650
 
@@ -31,10 +32,10 @@ class Logstore(models.Model):
     project = models.ForeignKey(Project, models.CASCADE, related_name="logstores")
     name = models.CharField(max_length=63)
     ttl = models.PositiveIntegerField(
-        "data retention in days", default=300, help_text="1 to 3650; 3650 is permanent"
+        _("data retention in days"), default=300, help_text=_("1 to 3650; 3650 is permanent")
     )
     analysis_report = models.BooleanField(
-        default=False, help_text="Indexes and dashboards, made by Enable Log Analysis Report"
+        default=False, help_text=_("Indexes and dashboards, made by Enable Log Analysis Report")
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -64,13 +65,13 @@ class Part(models.Model):
     closing = models.ForeignKey(
         "flowlogs.Closing", models.SET_NULL, null=True, blank=True, related_name="parts"
     )
-    path = models.CharField(max_length=255, unique=True, help_text="Relative to FLOWLOG_STORE")
-    level = models.PositiveSmallIntegerField(default=0, help_text="0 delivered, 1 compacted")
-    hour = models.BigIntegerField(help_text="Unix second of the hour that all its records belong to")
+    path = models.CharField(max_length=255, unique=True, help_text=_("Relative to FLOWLOG_STORE"))
+    level = models.PositiveSmallIntegerField(default=0, help_text=_("0 delivered, 1 compacted"))
+    hour = models.BigIntegerField(help_text=_("Unix second of the hour that all its records belong to"))
     rows = models.BigIntegerField()
-    size = models.BigIntegerField("bytes on disk")
-    min_time = models.BigIntegerField(help_text="Smallest __time__")
-    max_time = models.BigIntegerField(help_text="Greatest __time__")
+    size = models.BigIntegerField(_("bytes on disk"))
+    min_time = models.BigIntegerField(help_text=_("Smallest __time__"))
+    max_time = models.BigIntegerField(help_text=_("Greatest __time__"))
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
 

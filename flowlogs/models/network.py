@@ -4,52 +4,54 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from .kept import LIVE, Kept
 
 PROTOCOLS = [
-    ("all", "All"),
+    ("all", _("All")),
     ("tcp", "TCP"),
     ("udp", "UDP"),
     ("icmp", "ICMP"),
     ("icmpv6", "ICMPv6"),
     ("gre", "GRE"),
 ]
-DIRECTIONS = [("ingress", "Inbound"), ("egress", "Outbound")]
-POLICIES = [("accept", "Allow"), ("drop", "Deny")]
+DIRECTIONS = [("ingress", _("Inbound")), ("egress", _("Outbound"))]
+POLICIES = [("accept", _("Allow")), ("drop", _("Deny"))]
 PORT_RANGE = Q(port_from__gte=0, port_to__lte=65535, port_from__lte=models.F("port_to"))
 
 
 class Vpc(Kept):
     """A virtual private cloud of one account in one region: the scope of addresses and of intervals."""
 
-    id = models.CharField("VPC ID", primary_key=True, max_length=64)
+    id = models.CharField(_("VPC ID"), primary_key=True, max_length=64)
     account = models.ForeignKey("console.Account", models.CASCADE, related_name="vpcs")
     region = models.ForeignKey("console.Region", models.PROTECT, related_name="vpcs")
     name = models.CharField(max_length=128, blank=True)
     description = models.CharField(max_length=256, blank=True)
-    is_demo = models.BooleanField("demo data", default=False)
+    is_demo = models.BooleanField(_("demo data"), default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(Kept.Meta):
-        verbose_name = "VPC"
-        verbose_name_plural = "VPCs"
+        verbose_name = _("VPC")
+        verbose_name_plural = _("VPCs")
         ordering = ["name", "id"]
         indexes = [models.Index(fields=["account", "region"])]
 
     def __str__(self) -> str:
-        return f"{self.name or 'VPC'} ({self.id})"
+        return f"{self.name or gettext('VPC')} ({self.id})"
 
 
 class VpcCidrBlock(models.Model):
     """One CIDR block of a VPC, IPv4 or IPv6."""
 
     vpc = models.ForeignKey(Vpc, models.CASCADE, related_name="cidr_blocks")
-    cidr = models.CharField("CIDR block", max_length=43)
+    cidr = models.CharField(_("CIDR block"), max_length=43)
     is_primary = models.BooleanField(default=False)
 
     class Meta:
-        verbose_name = "VPC CIDR block"
+        verbose_name = _("VPC CIDR block")
         ordering = ["-is_primary", "cidr"]
         constraints = [
             models.UniqueConstraint(fields=["vpc", "cidr"], name="vpc_cidr_once"),
@@ -65,16 +67,16 @@ class VpcCidrBlock(models.Model):
 class NetworkAcl(models.Model):
     """A stateless list of rules that every packet of its vSwitches must pass in both directions."""
 
-    id = models.CharField("network ACL ID", primary_key=True, max_length=64)
+    id = models.CharField(_("network ACL ID"), primary_key=True, max_length=64)
     vpc = models.ForeignKey(Vpc, models.CASCADE, related_name="network_acls")
     name = models.CharField(max_length=128, blank=True)
 
     class Meta:
-        verbose_name = "network ACL"
+        verbose_name = _("network ACL")
         ordering = ["name", "id"]
 
     def __str__(self) -> str:
-        return f"{self.name or 'Network ACL'} ({self.id})"
+        return f"{self.name or gettext('Network ACL')} ({self.id})"
 
 
 class NetworkAclRule(models.Model):
@@ -87,10 +89,10 @@ class NetworkAclRule(models.Model):
     protocol = models.CharField(max_length=6, choices=PROTOCOLS, default="all")
     port_from = models.PositiveIntegerField(default=0)
     port_to = models.PositiveIntegerField(default=65535)
-    cidr = models.CharField("peer CIDR block", max_length=43, default="0.0.0.0/0")
+    cidr = models.CharField(_("peer CIDR block"), max_length=43, default="0.0.0.0/0")
 
     class Meta:
-        verbose_name = "network ACL rule"
+        verbose_name = _("network ACL rule")
         ordering = ["network_acl", "direction", "order"]
         constraints = [
             models.UniqueConstraint(fields=["network_acl", "direction", "order"], name="acl_rule_order_once"),
@@ -104,42 +106,43 @@ class NetworkAclRule(models.Model):
 class VSwitch(Kept):
     """A subnet of a VPC in one zone."""
 
-    id = models.CharField("vSwitch ID", primary_key=True, max_length=64)
+    id = models.CharField(_("vSwitch ID"), primary_key=True, max_length=64)
     vpc = models.ForeignKey(Vpc, models.CASCADE, related_name="vswitches")
     name = models.CharField(max_length=128, blank=True)
-    zone_id = models.CharField("zone", max_length=64, blank=True)
-    cidr_block = models.CharField("IPv4 CIDR block", max_length=18)
-    ipv6_cidr_block = models.CharField("IPv6 CIDR block", max_length=43, blank=True)
+    zone_id = models.CharField(_("zone"), max_length=64, blank=True)
+    cidr_block = models.CharField(_("IPv4 CIDR block"), max_length=18)
+    ipv6_cidr_block = models.CharField(_("IPv6 CIDR block"), max_length=43, blank=True)
     network_acl = models.ForeignKey(
         NetworkAcl, models.SET_NULL, null=True, blank=True, related_name="vswitches"
     )
 
     class Meta(Kept.Meta):
-        verbose_name = "vSwitch"
-        verbose_name_plural = "vSwitches"
+        verbose_name = _("vSwitch")
+        verbose_name_plural = _("vSwitches")
         ordering = ["name", "id"]
         constraints = [
             models.UniqueConstraint(fields=["vpc", "cidr_block"], condition=LIVE, name="vswitch_cidr_once")
         ]
 
     def __str__(self) -> str:
-        return f"{self.name or 'vSwitch'} ({self.id})"
+        return f"{self.name or gettext('vSwitch')} ({self.id})"
 
 
 class Instance(Kept):
     """An ECS instance; its family decides whether flow logs work in its VPC."""
 
-    id = models.CharField("instance ID", primary_key=True, max_length=64)
+    id = models.CharField(_("instance ID"), primary_key=True, max_length=64)
     vpc = models.ForeignKey(Vpc, models.CASCADE, related_name="instances")
     name = models.CharField(max_length=128, blank=True)
-    instance_type = models.CharField("instance type", max_length=64, help_text="Such as ecs.g7.large")
+    instance_type = models.CharField(_("instance type"), max_length=64, help_text=_("Such as ecs.g7.large"))
 
     class Meta(Kept.Meta):
-        verbose_name = "ECS instance"
+        verbose_name = _("ECS instance")
         ordering = ["name", "id"]
+        indexes = [models.Index(fields=["name", "id"], condition=LIVE, name="instance_live_by_name")]
 
     def __str__(self) -> str:
-        return f"{self.name or 'Instance'} ({self.id})"
+        return f"{self.name or gettext('Instance')} ({self.id})"
 
     @property
     def family(self) -> str:
@@ -150,16 +153,16 @@ class Instance(Kept):
 class SecurityGroup(models.Model):
     """A stateful set of rules for the network interfaces in it; members reach each other unless switched off."""
 
-    id = models.CharField("security group ID", primary_key=True, max_length=64)
+    id = models.CharField(_("security group ID"), primary_key=True, max_length=64)
     vpc = models.ForeignKey(Vpc, models.CASCADE, related_name="security_groups")
     name = models.CharField(max_length=128, blank=True)
-    inner_access = models.BooleanField("members reach each other", default=True)
+    inner_access = models.BooleanField(_("members reach each other"), default=True)
 
     class Meta:
         ordering = ["name", "id"]
 
     def __str__(self) -> str:
-        return f"{self.name or 'Security group'} ({self.id})"
+        return f"{self.name or gettext('Security group')} ({self.id})"
 
 
 class SecurityGroupRule(models.Model):
@@ -175,7 +178,7 @@ class SecurityGroupRule(models.Model):
     protocol = models.CharField(max_length=6, choices=PROTOCOLS, default="all")
     port_from = models.PositiveIntegerField(default=0)
     port_to = models.PositiveIntegerField(default=65535)
-    cidr = models.CharField("peer CIDR block", max_length=43, blank=True)
+    cidr = models.CharField(_("peer CIDR block"), max_length=43, blank=True)
     peer_group = models.ForeignKey(SecurityGroup, models.CASCADE, null=True, blank=True, related_name="+")
     description = models.CharField(max_length=256, blank=True)
 
@@ -200,29 +203,33 @@ class SecurityGroupRule(models.Model):
 class NetworkInterface(Kept):
     """An elastic network interface (ENI): where flows are captured."""
 
-    id = models.CharField("ENI ID", primary_key=True, max_length=64)
+    id = models.CharField(_("ENI ID"), primary_key=True, max_length=64)
     vpc = models.ForeignKey(Vpc, models.CASCADE, related_name="network_interfaces")
     vswitch = models.ForeignKey(VSwitch, models.PROTECT, related_name="network_interfaces")
     instance = models.ForeignKey(
         Instance, models.SET_NULL, null=True, blank=True, related_name="network_interfaces"
     )
     name = models.CharField(max_length=128, blank=True)
-    public_ip = models.GenericIPAddressField("public IP address", null=True, blank=True)
+    public_ip = models.GenericIPAddressField(_("public IP address"), null=True, blank=True)
     security_groups = models.ManyToManyField(SecurityGroup, blank=True, related_name="network_interfaces")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(Kept.Meta):
-        verbose_name = "elastic network interface"
+        verbose_name = _("elastic network interface")
         ordering = ["name", "id"]
+        indexes = [
+            models.Index(fields=["vpc", "vswitch"], condition=LIVE, name="eni_live_by_place"),
+            models.Index(fields=["name", "id"], condition=LIVE, name="eni_live_by_name"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.name or 'ENI'} ({self.id})"
+        return f"{self.name or gettext('ENI')} ({self.id})"
 
 
 class NetworkInterfaceAddress(models.Model):
     """A private address of a network interface; unique in its VPC."""
 
-    KINDS = [("primary", "Primary"), ("secondary", "Secondary"), ("ipv6", "IPv6")]
+    KINDS = [("primary", _("Primary")), ("secondary", _("Secondary")), ("ipv6", "IPv6")]
 
     network_interface = models.ForeignKey(NetworkInterface, models.CASCADE, related_name="addresses")
     vpc = models.ForeignKey(Vpc, models.CASCADE, related_name="+")
@@ -230,8 +237,8 @@ class NetworkInterfaceAddress(models.Model):
     kind = models.CharField(max_length=9, choices=KINDS, default="primary")
 
     class Meta:
-        verbose_name = "ENI address"
-        verbose_name_plural = "ENI addresses"
+        verbose_name = _("ENI address")
+        verbose_name_plural = _("ENI addresses")
         ordering = ["network_interface", "kind", "address"]
         constraints = [
             models.UniqueConstraint(fields=["vpc", "address"], name="address_once_in_vpc"),
@@ -248,16 +255,16 @@ class Gateway(models.Model):
     """A next hop that gives traffic its path code."""
 
     KINDS = [
-        ("ipv4", "IPv4 gateway"),
-        ("ipv6", "IPv6 gateway"),
-        ("nat", "NAT gateway"),
-        ("vpn", "VPN gateway"),
-        ("transit_router", "Transit router"),
-        ("gateway_endpoint", "Gateway endpoint"),
-        ("vbr", "Virtual border router"),
-        ("ecr", "Express Connect Router"),
-        ("gwlb_endpoint", "GWLB endpoint"),
-        ("peering", "VPC peering connection"),
+        ("ipv4", _("IPv4 gateway")),
+        ("ipv6", _("IPv6 gateway")),
+        ("nat", _("NAT gateway")),
+        ("vpn", _("VPN gateway")),
+        ("transit_router", _("Transit router")),
+        ("gateway_endpoint", _("Gateway endpoint")),
+        ("vbr", _("Virtual border router")),
+        ("ecr", _("Express Connect Router")),
+        ("gwlb_endpoint", _("GWLB endpoint")),
+        ("peering", _("VPC peering connection")),
     ]
     PREFIXES = {
         "ipv4": "ipv4gw",
@@ -272,7 +279,7 @@ class Gateway(models.Model):
         "peering": "pcc",
     }
 
-    id = models.CharField("gateway ID", primary_key=True, max_length=64)
+    id = models.CharField(_("gateway ID"), primary_key=True, max_length=64)
     vpc = models.ForeignKey(Vpc, models.CASCADE, related_name="gateways")
     kind = models.CharField(max_length=16, choices=KINDS)
     name = models.CharField(max_length=128, blank=True)
@@ -288,16 +295,17 @@ class RouteEntry(models.Model):
     """A route of a VPC: the longest matching destination decides the next hop."""
 
     vpc = models.ForeignKey(Vpc, models.CASCADE, related_name="route_entries")
-    destination = models.CharField("destination CIDR block", max_length=43)
+    destination = models.CharField(_("destination CIDR block"), max_length=43)
     gateway = models.ForeignKey(Gateway, models.CASCADE, related_name="route_entries")
 
     class Meta:
-        verbose_name_plural = "route entries"
+        verbose_name_plural = _("route entries")
         ordering = ["vpc", "destination"]
         constraints = [models.UniqueConstraint(fields=["vpc", "destination"], name="route_destination_once")]
 
     def __str__(self) -> str:
-        return f"{self.destination} via {self.gateway_id}"
+        names = {"destination": self.destination, "gateway": self.gateway_id}
+        return gettext("%(destination)s via %(gateway)s") % names
 
 
 class Exporter(models.Model):
@@ -306,9 +314,9 @@ class Exporter(models.Model):
     It appears by itself when its first datagram arrives, and yields samples once it is bound.
     """
 
-    BYTE_LAYERS = [("L3", "IP bytes"), ("L2", "Ethernet bytes (14 a packet too many)")]
+    BYTE_LAYERS = [("L3", _("IP bytes")), ("L2", _("Ethernet bytes (14 a packet too many)"))]
 
-    id = models.CharField("exporter ID", primary_key=True, max_length=64)
+    id = models.CharField(_("exporter ID"), primary_key=True, max_length=64)
     account = models.ForeignKey(
         "console.Account", models.CASCADE, null=True, blank=True, related_name="exporters"
     )
@@ -318,18 +326,18 @@ class Exporter(models.Model):
     name = models.CharField(max_length=128, blank=True)
     address = models.GenericIPAddressField(unpack_ipv4=True)
     domain = models.BigIntegerField(
-        "observation domain", null=True, blank=True, help_text="Empty: all domains"
+        _("observation domain"), null=True, blank=True, help_text=_("Empty: all domains")
     )
     byte_layer = models.CharField(max_length=2, choices=BYTE_LAYERS, default="L3")
     observation_points = models.JSONField(
         default=dict,
         blank=True,
-        help_text='Verdict by observation point, such as {"1": "ACCEPT", "2": "REJECT"}',
+        help_text=_('Verdict by observation point, such as {"1": "ACCEPT", "2": "REJECT"}'),
     )
     drop_ports = models.JSONField(
-        default=list, blank=True, help_text="Output ports that mean a dropped flow, such as [65533]"
+        default=list, blank=True, help_text=_("Output ports that mean a dropped flow, such as [65533]")
     )
-    is_demo = models.BooleanField("demo data", default=False)
+    is_demo = models.BooleanField(_("demo data"), default=False)
     first_seen = models.DateTimeField(null=True, blank=True)
     last_seen = models.DateTimeField(null=True, blank=True)
 
@@ -385,4 +393,8 @@ class ExporterBinding(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.exporter_id} observes {self.network_interface_id or self.vswitch_id or self.vpc_id}"
+        observed = self.network_interface_id or self.vswitch_id or self.vpc_id
+        return gettext("%(exporter)s observes %(observed)s") % {
+            "exporter": self.exporter_id,
+            "observed": observed,
+        }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from .flowlog import FlowLog
+from .network import Vpc
 
 HOUR = 3600
 DAY = 86_400
@@ -18,24 +20,30 @@ class Usage(models.Model):
     """
 
     flow_log = models.ForeignKey(FlowLog, models.CASCADE, related_name="usage")
-    span = models.PositiveIntegerField(choices=[(HOUR, "Hour"), (DAY, "Day")])
-    start = models.BigIntegerField(help_text="Unix second")
+    # the flow log's own: sums by region or VPC would otherwise look each flow log up
+    vpc = models.ForeignKey(Vpc, models.CASCADE, related_name="usage", db_index=False)
+    span = models.PositiveIntegerField(choices=[(HOUR, _("Hour")), (DAY, _("Day"))])
+    start = models.BigIntegerField(help_text=_("Unix second"))
     records = models.BigIntegerField(default=0)
-    nodata = models.BigIntegerField("NODATA records", default=0)
-    skipdata = models.BigIntegerField("SKIPDATA records", default=0)
+    nodata = models.BigIntegerField(_("NODATA records"), default=0)
+    skipdata = models.BigIntegerField(_("SKIPDATA records"), default=0)
     size = models.BigIntegerField(
-        "bytes generated", default=0, help_text="Text bytes of the records, the unit of fees"
+        _("bytes generated"), default=0, help_text=_("Text bytes of the records, the unit of fees")
     )
     indexed_size = models.BigIntegerField(
-        "bytes indexed", default=0, help_text="Of these, what an index of the Logstore took in"
+        _("bytes indexed"), default=0, help_text=_("Of these, what an index of the Logstore took in")
     )
-    packets = models.BigIntegerField("delivered packets", default=0)
-    bytes = models.BigIntegerField("delivered bytes", default=0, help_text="IP bytes of the traffic")
+    packets = models.BigIntegerField(_("delivered packets"), default=0)
+    bytes = models.BigIntegerField(_("delivered bytes"), default=0, help_text=_("IP bytes of the traffic"))
 
     class Meta:
-        verbose_name_plural = "usage"
+        verbose_name_plural = _("usage")
         ordering = ["-start", "flow_log"]
-        indexes = [models.Index(fields=["span", "start"])]
+        indexes = [
+            models.Index(fields=["span", "start"]),
+            # also answers what fees ask, without the rows
+            models.Index(fields=["vpc", "span", "start", "flow_log", "size"], name="usage_of_vpc"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["flow_log", "span", "start"], name="usage_once"),
             models.CheckConstraint(condition=Q(span__in=[HOUR, DAY]), name="usage_span"),

@@ -8,6 +8,7 @@ from flowlogs.services.delivery_status import authorization_changed, delivery_fa
 from flowlogs.services.exporters import bind_exporter, change_exporter, unbind_exporter
 from flowlogs.services.flow_logs import (
     create_flow_log,
+    create_flow_logs,
     delete,
     finish_transition,
     modify,
@@ -23,12 +24,20 @@ from flowlogs.services.logstores import (
     enable_analysis_report,
     set_retention,
 )
+from flowlogs.services.removal import (
+    remove_instance,
+    remove_network_interface,
+    remove_vpc,
+    remove_vswitch,
+)
+from flowlogs.services.tags import set_tags
 
 __all__ = [
     "authorization_changed",
     "bind_exporter",
     "change_exporter",
     "create_flow_log",
+    "create_flow_logs",
     "create_logstore",
     "create_project",
     "delete",
@@ -39,7 +48,12 @@ __all__ = [
     "enable_analysis_report",
     "finish_transition",
     "modify",
+    "remove_instance",
+    "remove_network_interface",
+    "remove_vpc",
+    "remove_vswitch",
     "set_retention",
+    "set_tags",
     "start",
     "stop",
     "unbind_exporter",

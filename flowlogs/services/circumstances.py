@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from django.db.models import Q
 
 from console import access
@@ -16,14 +18,23 @@ Resource = Vpc | VSwitch | NetworkInterface
 
 def find_resource(account: Account, region: Region, resource_type: str, resource_id: str) -> Resource | None:
     """Return what a flow log would watch, if the account has it in the region."""
+    return find_resources(account, region, resource_type, [resource_id]).get(resource_id)
+
+
+def find_resources(
+    account: Account, region: Region, resource_type: str, resource_ids: Collection[str]
+) -> dict[str, Resource]:
+    """Return by identifier which of these resources of one type the account has in the region; one query."""
     if resource_type == FlowLog.ResourceType.VPC:
-        return Vpc.objects.filter(account=account, region=region, pk=resource_id).first()
-    inside = {"vpc__account": account, "vpc__region": region, "pk": resource_id}
+        vpcs = Vpc.objects.filter(account=account, region=region, pk__in=resource_ids)
+        return {vpc.pk: vpc for vpc in vpcs.select_related("account")}
+    inside = {"vpc__account": account, "vpc__region": region, "pk__in": resource_ids}
     if resource_type == FlowLog.ResourceType.VSWITCH:
-        return VSwitch.objects.filter(**inside).select_related("vpc").first()
+        return {found.pk: found for found in VSwitch.objects.filter(**inside).select_related("vpc__account")}
     if resource_type == FlowLog.ResourceType.ENI:
-        return NetworkInterface.objects.filter(**inside).select_related("vpc").first()
-    return None
+        interfaces = NetworkInterface.objects.filter(**inside).select_related("vpc__account")
+        return {found.pk: found for found in interfaces}
+    return {}
 
 
 def vpc_of(resource: Resource) -> Vpc:
@@ -32,9 +43,17 @@ def vpc_of(resource: Resource) -> Vpc:
 
 
 def around(
-    account: Account, region: Region, values: rules.FlowLogValues, resource: Resource | None
+    account: Account,
+    region: Region,
+    values: rules.FlowLogValues,
+    resources: Collection[Resource],
+    wanted: int = 1,
 ) -> rules.Circumstances:
-    """Return the circumstances in which a flow log with these values would be created."""
+    """Return the circumstances in which so many flow logs with these values would be created.
+
+    ``resources`` are those that exist of what they would watch.
+    """
+    vpcs = {vpc.pk: vpc for vpc in map(vpc_of, resources)}
     projects = {
         (project.account_id, project.region_id)
         for project in Project.objects.filter(Q(account=account) | Q(region=region), name=values.project_name)
@@ -46,8 +65,9 @@ def around(
         region_has_ipv6=region.ipv6_available,
         quota=quota(account),
         flow_logs_in_region=flow_logs_in(account, region),
-        resource_exists=resource is not None,
-        blocking_instances=blocking_instances(vpc_of(resource)) if resource else (),
+        wanted=wanted,
+        resource_exists=len(resources) == wanted,
+        blocking_instances=blocking_instances(vpcs.values()),
         project_exists=here in projects,
         project_in_other_region=any(owner == account.pk and at != region.pk for owner, at in projects),
         project_name_taken=any(owner != account.pk and at == region.pk for owner, at in projects),
@@ -76,18 +96,22 @@ def find_logstore(account: Account, region: Region, project: str, logstore: str)
     )
 
 
-def blocking_instances(vpc: Vpc) -> list[str]:
-    """Return the ECS instances that keep flow logs out of a VPC, the first few by identifier and type.
+def blocking_instances(vpcs: Iterable[Vpc]) -> list[str]:
+    """Return the ECS instances that keep flow logs out of these VPCs, the first few by identifier and type.
 
     None where the account has switched the documented block off.
     """
-    if not vpc.account.blocks_old_families:
+    ids = [vpc.pk for vpc in vpcs if vpc.account.blocks_old_families]
+    if not ids:
         return []
-    families = Q(pk__in=[])
-    for family in sorted(rules.BLOCKED_FAMILIES):
-        families |= Q(instance_type=family) | Q(instance_type__startswith=f"{family}.")
-    rows = Instance.objects.filter(families, vpc=vpc).order_by("pk").values_list("pk", "instance_type")
-    # the database may compare without regard to case
-    found = [f"{pk} ({kind})" for pk, kind in rows if rules.is_blocked(kind)]
-    rest = len(found) - NAMED_INSTANCES
-    return found if rest <= 0 else [*found[:NAMED_INSTANCES], f"… +{rest}"]
+    instances = Instance.objects.filter(vpc__in=ids).order_by()
+    # a VPC has many instances of few types: the rule is asked of each type once
+    kinds = instances.values_list("instance_type", flat=True).distinct()
+    blocked = [kind for kind in kinds if rules.is_blocked(kind)]
+    if not blocked:
+        return []
+    rows = instances.filter(instance_type__in=blocked)
+    named = rows.order_by("pk").values_list("pk", "instance_type")[:NAMED_INSTANCES]
+    found = [f"{pk} ({kind})" for pk, kind in named]
+    rest = rows.count() - len(found)
+    return found if rest <= 0 else [*found, f"… +{rest}"]

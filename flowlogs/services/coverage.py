@@ -33,13 +33,14 @@ Change = tuple[int, int]
 def refresh(vpc: Vpc | str, now: datetime | None = None) -> bool:
     """Write coverage and interval changes of a VPC's interfaces as of ``now``; return whether any changed.
 
-    Safe to run at any time and twice. Times are whole seconds, as deliveries count them.
+    What is deleted, flow log or interface, has no coverage from ``now`` on and keeps what it had. Safe to run at
+    any time and twice. Times are whole seconds, as deliveries count them.
     """
     vpc_id = vpc if isinstance(vpc, str) else vpc.pk
     instant = (now or timezone.now()).replace(microsecond=0)
     with transaction.atomic():
         # the lock makes two refreshes of one VPC run after each other
-        Vpc.objects.select_for_update().filter(pk=vpc_id).first()
+        Vpc.everything.select_for_update().filter(pk=vpc_id).first()
         interfaces = dict(NetworkInterface.objects.filter(vpc=vpc_id).values_list("pk", "vswitch"))
         flow_logs = list(FlowLog.objects.filter(vpc=vpc_id, status__in=COVERING))
         pairs = _pairs(flow_logs, interfaces)
@@ -157,9 +158,11 @@ def _write_intervals(
     for interface, since, interval in rows.values_list("network_interface", "since", "interval"):
         history[interface].append((int(since.timestamp()), interval))
     at = ceil(now.timestamp())
+    # what was deleted is captured to the end of its window
+    known = dict.fromkeys([*interfaces, *history])
     obsolete: list[tuple[str, int]] = []
     new: list[tuple[str, Change]] = []
-    for interface in interfaces:
+    for interface in known:
         before = history[interface]
         after = scheduled(before, shortest.get(interface, NOT_CAPTURED), at)
         if after != before:

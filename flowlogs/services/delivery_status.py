@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext
 
-from console import access
+from console import access, changes
 from console.models import Account
 from flowlogs import rules
 from flowlogs.models import FlowLog
@@ -22,7 +23,9 @@ REVOKED = "RoleRevoked"
 
 def delivery_succeeded(flow_log_ids: Iterable[str]) -> None:
     """Note that deliveries to these flow logs have arrived."""
-    FlowLog.objects.filter(pk__in=list(flow_log_ids)).exclude(delivery_status=DeliveryStatus.SUCCESS).update(
+    # what was deleted still gets its last windows
+    flow_logs = FlowLog.everything.filter(pk__in=list(flow_log_ids))
+    flow_logs.exclude(delivery_status=DeliveryStatus.SUCCESS).update(
         delivery_status=DeliveryStatus.SUCCESS, delivery_error=""
     )
 
@@ -35,7 +38,7 @@ def delivery_failed(flow_log_id: str, code: str) -> None:
     assert code in rules.DELIVERY_REASONS
     with transaction.atomic():
         flow_log = (
-            FlowLog.objects.select_for_update(of=("self",))
+            FlowLog.everything.select_for_update(of=("self",))
             .select_related("account", "region")
             .filter(pk=flow_log_id)
             .first()
@@ -45,6 +48,7 @@ def delivery_failed(flow_log_id: str, code: str) -> None:
         if code in rules.STOPPING_REASONS and _target_exists(flow_log):
             # it was created again while the delivery was under way
             return
+        before = {"status": flow_log.status, "delivery_error": flow_log.delivery_error}
         flow_log.delivery_status = DeliveryStatus.FAILED
         flow_log.delivery_error = code
         stops = code in rules.STOPPING_REASONS and flow_log.status in coverage.COVERING
@@ -52,6 +56,15 @@ def delivery_failed(flow_log_id: str, code: str) -> None:
             flow_log.status = FlowLog.Status.INACTIVE
         flow_log.save(update_fields=["delivery_status", "delivery_error", "status"])
         if stops:
+            changes.note(
+                "vpc:DeactiveFlowLog",
+                "FlowLog",
+                flow_log_id,
+                by=None,
+                account_id=flow_log.account_id,
+                region_id=flow_log.region_id,
+                values=changes.difference(before, {"status": flow_log.status, "delivery_error": code}),
+            )
             coverage.refresh(flow_log.vpc_id)
             logger.warning("flow log %s stopped: %s", flow_log_id, code)
 
@@ -72,8 +85,10 @@ def authorization_changed(account: Account, **_signal: Any) -> None:
 def stopped_by_revoking(account: Account) -> list[str]:
     """Return what stops when an account revokes delivery, in sentences."""
     flow_logs = FlowLog.objects.filter(account=account, status__in=coverage.COVERING)
+    sentence = gettext("Flow log %(flow_log)s stops delivering to %(project)s/%(logstore)s.")
     return [
-        f"Flow log {flow_log} stops delivering to {flow_log.project_name}/{flow_log.logstore_name}."
+        sentence
+        % {"flow_log": flow_log, "project": flow_log.project_name, "logstore": flow_log.logstore_name}
         for flow_log in flow_logs.order_by("name", "pk")
     ]
 

@@ -7,24 +7,34 @@ transition. An action in another state than it needs is refused with the documen
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from celery import current_app
 from django.db import transaction
+from django.utils import timezone
 
-from console import access
+from console import access, changes
 from console.models import Account, Region, User
 from flowlogs import rules
 from flowlogs.identifiers import new_id
-from flowlogs.models import FlowLog, Project, Vpc
+from flowlogs.models import FlowLog, Project
 from flowlogs.rules import FlowLogValues, RuleError, Violation
 from flowlogs.services import circumstances, coverage, logstores
+from flowlogs.services.circumstances import Resource
 from flowlogs.services.permissions import require
 
 logger = logging.getLogger(__name__)
 
 Status = FlowLog.Status
 STABLE = (Status.ACTIVE, Status.INACTIVE)
+DESCRIBED = (
+    *("name", "description", "resource_type", "resource_id", "traffic_type", "ip_version", "interval"),
+    *("traffic_paths", "project_name", "logstore_name", "tags"),
+)
+"""What the change history tells of a new flow log."""
 TRANSIENT = (Status.ACTIVATING, Status.DEACTIVATING, Status.MODIFYING, Status.DELETING)
 FINISHED = {
     Status.ACTIVATING: Status.ACTIVE,
@@ -33,10 +43,11 @@ FINISHED = {
 }
 
 
-def violations(account: Account, region: Region, values: FlowLogValues) -> list[Violation]:
-    """Return every rule that a flow log with these values would break now."""
-    resource = circumstances.find_resource(account, region, values.resource_type, values.resource_id)
-    return rules.flow_log(values, circumstances.around(account, region, values, resource))
+def violations(
+    account: Account, region: Region, values: FlowLogValues, resource_ids: Sequence[str] = ()
+) -> list[Violation]:
+    """Return every rule that a flow log with these values would break now, or one for each of these ENIs."""
+    return _checked(account, region, values, resource_ids or [values.resource_id])[0]
 
 
 def create_flow_log(
@@ -47,20 +58,62 @@ def create_flow_log(
     ``values`` are those of ``rules.FlowLogValues``. What watches a demo VPC is demo data too. Raises RuleError
     with all that is wrong, ActionDenied.
     """
-    wanted = FlowLogValues(**values)  # type: ignore[arg-type]
+    resource_ids = [str(values.get("resource_id", ""))]
+    return create_flow_logs(account, region, by, resource_ids, is_demo=is_demo, **values)[0]
+
+
+def create_flow_logs(
+    account: Account,
+    region: Region,
+    by: User | None,
+    resource_ids: Sequence[str],
+    *,
+    is_demo: bool = False,
+    **values: object,
+) -> list[FlowLog]:
+    """Create a flow log for each of these ENIs, or for one resource of another type: all or none.
+
+    A name that is given gets -1, -2 and so on where there are several. ``values`` are as for ``create_flow_log``,
+    which says more.
+    """
+    resource_ids = list(dict.fromkeys(resource_ids)) or [""]
+    wanted = FlowLogValues(**{**values, "resource_id": resource_ids[0]})  # type: ignore[arg-type]
     require(by, "vpc:CreateFlowLog", region.pk, account.pk, "flowlog/*")
     with transaction.atomic():
         # the lock keeps two requests from both taking the last place of the quota
         account = Account.objects.select_for_update().get(pk=account.pk)
-        resource = circumstances.find_resource(account, region, wanted.resource_type, wanted.resource_id)
-        found = rules.flow_log(wanted, circumstances.around(account, region, wanted, resource))
-        if found or resource is None:
+        found, resources = _checked(account, region, wanted, resource_ids)
+        if found:
             raise RuleError(*found)
         _prepare_target(account, region, by, wanted)
-        flow_log = _insert(account, region, wanted, circumstances.vpc_of(resource), is_demo=is_demo)
-        _finish_on_commit(flow_log.pk)
-    logger.info("flow log %s created by %s", flow_log.pk, by)
-    return flow_log
+        names = rules.numbered(wanted.name, len(resource_ids))
+        flow_logs = FlowLog.objects.bulk_create(
+            _new(account, region, replace(wanted, name=name), resources[pk], is_demo=is_demo)
+            for pk, name in zip(resource_ids, names, strict=True)
+        )
+        changes.note_all(
+            [("FlowLog", each.pk, changes.difference({}, _described(each))) for each in flow_logs],
+            "vpc:CreateFlowLog",
+            by=by,
+            account_id=account.pk,
+            region_id=region.pk,
+        )
+        for flow_log in flow_logs:
+            _finish_on_commit(flow_log.pk)
+    logger.info("flow logs %s created by %s", ", ".join(flow_log.pk for flow_log in flow_logs), by)
+    return flow_logs
+
+
+def _checked(
+    account: Account, region: Region, values: FlowLogValues, resource_ids: Sequence[str]
+) -> tuple[list[Violation], dict[str, Resource]]:
+    """Return the rules that flow logs of these resources would break, and those resources that exist."""
+    count = len(resource_ids)
+    resources = circumstances.find_resources(account, region, values.resource_type, resource_ids)
+    around = circumstances.around(account, region, values, resources.values(), count)
+    # of several names the last is the longest
+    longest = rules.numbered(values.name, count)[-1]
+    return rules.flow_log(replace(values, name=longest), around), resources
 
 
 def start(flow_log: FlowLog, by: User | None) -> None:
@@ -69,23 +122,29 @@ def start(flow_log: FlowLog, by: User | None) -> None:
     Raises RuleError in any other state, and where it could not deliver: a gate is not passed, or its project
     or Logstore does not exist.
     """
-    _require(by, "vpc:ActiveFlowLog", flow_log)
+    action = "vpc:ActiveFlowLog"
+    _require(by, action, flow_log)
     flow_log.refresh_from_db(fields=["status"])
     if flow_log.status == Status.INACTIVE and (found := _in_the_way(flow_log)):
         raise RuleError(*found)
-    _move(flow_log, (Status.INACTIVE,), Status.ACTIVATING, delivery_status="", delivery_error="")
+    _move(flow_log, by, action, (Status.INACTIVE,), Status.ACTIVATING, delivery_status="", delivery_error="")
 
 
 def stop(flow_log: FlowLog, by: User | None) -> None:
     """Stop a started flow log. Raises RuleError in any other state."""
-    _require(by, "vpc:DeactiveFlowLog", flow_log)
-    _move(flow_log, (Status.ACTIVE,), Status.DEACTIVATING)
+    action = "vpc:DeactiveFlowLog"
+    _require(by, action, flow_log)
+    _move(flow_log, by, action, (Status.ACTIVE,), Status.DEACTIVATING)
 
 
 def delete(flow_log: FlowLog, by: User | None) -> None:
-    """Delete a flow log, started or not; its records stay readable. Raises RuleError in a transient state."""
-    _require(by, "vpc:DeleteFlowLog", flow_log)
-    _move(flow_log, STABLE, Status.DELETING)
+    """Delete a flow log, started or not; its records stay readable. Raises RuleError in a transient state.
+
+    What was captured up to then is still delivered. Its row stays, marked and hidden, for its deliveries and fees.
+    """
+    action = "vpc:DeleteFlowLog"
+    _require(by, action, flow_log)
+    _move(flow_log, by, action, STABLE, Status.DELETING)
 
 
 def modify(
@@ -100,7 +159,8 @@ def modify(
 
     Raises RuleError for values against the rules and in a transient state.
     """
-    _require(by, "vpc:ModifyFlowLogAttribute", flow_log)
+    action = "vpc:ModifyFlowLogAttribute"
+    _require(by, action, flow_log)
     found = [
         *(rules.name(name) if name is not None else ()),
         *(rules.description(description) if description is not None else ()),
@@ -108,13 +168,13 @@ def modify(
     ]
     if found:
         raise RuleError(*found)
-    changes: dict[str, object] = {}
+    values: dict[str, object] = {}
     if name is not None:
-        changes["name"] = name or flow_log.pk
+        values["name"] = name or flow_log.pk
     if description is not None:
-        changes["description"] = description
+        values["description"] = description
     if interval is None or interval == flow_log.interval:
-        _move(flow_log, STABLE, None, **changes)
+        _move(flow_log, by, action, STABLE, None, **values)
         return
     with transaction.atomic():
         flow_log.refresh_from_db(fields=["status"])
@@ -122,10 +182,12 @@ def modify(
         running = flow_log.status == Status.ACTIVE
         _move(
             flow_log,
+            by,
+            action,
             (Status.ACTIVE,) if running else (Status.INACTIVE,),
             Status.MODIFYING if running else None,
             interval=interval,
-            **changes,
+            **values,
         )
 
 
@@ -135,12 +197,13 @@ def finish_transition(flow_log_id: str) -> None:
         flow_log = FlowLog.objects.select_for_update().filter(pk=flow_log_id).first()
         if flow_log is None or flow_log.status not in TRANSIENT:
             return
+        now = timezone.now()
         if flow_log.status == Status.DELETING:
-            flow_log.delete()
+            finished: dict[str, object] = {"deleted_at": now}
         else:
-            status = FINISHED[Status(flow_log.status)]
-            FlowLog.objects.filter(pk=flow_log_id, status=flow_log.status).update(status=status)
-        coverage.refresh(flow_log.vpc_id)
+            finished = {"status": FINISHED[Status(flow_log.status)]}
+        FlowLog.objects.filter(pk=flow_log_id, status=flow_log.status).update(**finished)
+        coverage.refresh(flow_log.vpc_id, now)
     logger.info("flow log %s: %s is done", flow_log_id, flow_log.status)
 
 
@@ -169,16 +232,19 @@ def _prepare_target(account: Account, region: Region, by: User | None, wanted: F
             logstores.enable_analysis_report(logstore, by)
 
 
-def _insert(account: Account, region: Region, wanted: FlowLogValues, vpc: Vpc, *, is_demo: bool) -> FlowLog:
+def _new(
+    account: Account, region: Region, wanted: FlowLogValues, resource: Resource, *, is_demo: bool
+) -> FlowLog:
     pk = new_id("fl", region.pk)
-    return FlowLog.objects.create(
+    vpc = circumstances.vpc_of(resource)
+    return FlowLog(
         pk=pk,
         account=account,
         region=region,
         name=wanted.name or pk,
         description=wanted.description,
         resource_type=wanted.resource_type,
-        resource_id=wanted.resource_id,
+        resource_id=resource.pk,
         vpc=vpc,
         traffic_type=wanted.traffic_type,
         ip_version=wanted.ip_version,
@@ -186,6 +252,7 @@ def _insert(account: Account, region: Region, wanted: FlowLogValues, vpc: Vpc, *
         traffic_paths=list(wanted.traffic_paths),
         project_name=wanted.project_name,
         logstore_name=wanted.logstore_name,
+        tags=dict(wanted.tags),
         is_demo=is_demo or vpc.is_demo,
     )
 
@@ -194,17 +261,47 @@ def _require(by: User | None, action: str, flow_log: FlowLog) -> None:
     require(by, action, flow_log.region_id, flow_log.account_id, f"flowlog/{flow_log.pk}")
 
 
-def _move(flow_log: FlowLog, allowed: tuple[str, ...], to: str | None, **changes: object) -> None:
-    """Change a flow log if it is in one of the allowed states, whoever else may be at it."""
+def _move(
+    flow_log: FlowLog,
+    by: User | None,
+    action: str,
+    allowed: tuple[str, ...],
+    to: str | None,
+    **values: object,
+) -> None:
+    """Change a flow log if it is in one of the allowed states, whoever else may be at it, and note what changed."""
     if to is not None:
-        changes["status"] = to
+        values["status"] = to
     with transaction.atomic():
-        moved = FlowLog.objects.filter(pk=flow_log.pk, status__in=allowed).update(**changes)
-        if not moved:
+        found = FlowLog.objects.select_for_update().filter(pk=flow_log.pk, status__in=allowed)
+        before = found.values(*values).first() if values else found.values("pk").first()
+        if before is None:
             raise RuleError(Violation("IncorrectStatus.flowlog"))
+        changed = changes.difference(before, {**before, **values})
+        if changed:
+            FlowLog.objects.filter(pk=flow_log.pk).update(**values)
+            _note(action, flow_log, by, changed)
         if to is not None:
             _finish_on_commit(flow_log.pk)
     flow_log.refresh_from_db()
+
+
+def _note(action: str, flow_log: FlowLog, by: User | None, values: dict[str, tuple[Any, Any]]) -> None:
+    changes.note(
+        action,
+        "FlowLog",
+        flow_log.pk,
+        by=by,
+        account_id=flow_log.account_id,
+        region_id=flow_log.region_id,
+        values=values,
+    )
+
+
+def _described(flow_log: FlowLog) -> dict[str, Any]:
+    """Return what a flow log was created as, without what is empty."""
+    values = {field: getattr(flow_log, field) for field in DESCRIBED}
+    return {field: value for field, value in values.items() if value}
 
 
 def _finish_on_commit(flow_log_id: str) -> None:

@@ -1,12 +1,19 @@
-"""Projects and Logstores: create, keep for so many days, report, delete."""
+"""Projects and Logstores: create, describe, keep for so many days, report, delete.
+
+The audit knows a project by its name and a Logstore as ``project/Logstore``, as flow logs do.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
 from django.utils import timezone
 
+from console import changes
 from console.models import Account, Region, User
 from flowlogs import rules
 from flowlogs.models import FlowLog, Logstore, Part, Project
@@ -23,7 +30,8 @@ def create_project(
     account: Account, region: Region, by: User | None, name: str, description: str = ""
 ) -> Project:
     """Create a project in a region. Raises RuleError, ActionDenied."""
-    require(by, "log:CreateProject", region.pk, account.pk, f"project/{name}")
+    action = "log:CreateProject"
+    require(by, action, region.pk, account.pk, f"project/{name}")
     found = [*rules.project_name(name), *rules.description(description)]
     with transaction.atomic():
         # the lock keeps two requests from both finding the name free
@@ -32,7 +40,25 @@ def create_project(
             found = [Violation("ProjectTaken", "project_name")]
         if found:
             raise RuleError(*found)
-        return Project.objects.create(account=account, region=region, name=name, description=description)
+        project = Project.objects.create(account=account, region=region, name=name, description=description)
+        told = {"description": description} if description else {}
+        _note_project(action, project, by, changes.difference({}, {"name": name, **told}))
+    return project
+
+
+def change_project(project: Project, by: User | None, description: str) -> None:
+    """Change the description of a project, all of it that can be changed. Raises RuleError, ActionDenied."""
+    action = "log:UpdateProject"
+    require(by, action, project.region_id, project.account_id, f"project/{project.name}")
+    found = rules.description(description)
+    if found:
+        raise RuleError(*found)
+    with transaction.atomic():
+        before = Project.objects.select_for_update().get(pk=project.pk).description
+        if before != description:
+            Project.objects.filter(pk=project.pk).update(description=description)
+            _note_project(action, project, by, {"description": (before, description)})
+    project.refresh_from_db()
 
 
 def create_logstore(
@@ -42,7 +68,8 @@ def create_logstore(
 
     Raises RuleError, ActionDenied.
     """
-    _require(by, "log:CreateLogStore", project, name)
+    action = "log:CreateLogStore"
+    _require(by, action, project, name)
     days = ttl or (rules.REPORT_RETENTION if report else rules.DEFAULT_RETENTION)
     found = [*rules.logstore_name(name), *rules.retention(days)]
     with transaction.atomic():
@@ -51,15 +78,19 @@ def create_logstore(
             found = [Violation("LogstoreTaken", "logstore_name")]
         if found:
             raise RuleError(*found)
-        return Logstore.objects.create(project=project, name=name, ttl=days, analysis_report=report)
+        logstore = Logstore.objects.create(project=project, name=name, ttl=days, analysis_report=report)
+        _note(action, logstore, by, changes.difference({}, {"name": name, **_settings(logstore)}))
+    return logstore
 
 
 def enable_analysis_report(logstore: Logstore, by: User | None) -> None:
     """Switch the analysis report on in a Logstore that lacks it, which sets its retention to 7 days."""
-    _require(by, "log:CreateIndex", logstore.project, logstore.name)
-    Logstore.objects.filter(pk=logstore.pk, analysis_report=False).update(
-        analysis_report=True, ttl=rules.REPORT_RETENTION
-    )
+    action = "log:CreateIndex"
+    _require(by, action, logstore.project, logstore.name)
+    with transaction.atomic():
+        before = Logstore.objects.select_for_update().get(pk=logstore.pk)
+        if not before.analysis_report:
+            _set(action, before, by, analysis_report=True, ttl=rules.REPORT_RETENTION)
     logstore.refresh_from_db()
 
 
@@ -72,19 +103,24 @@ def records_beyond(logstore: Logstore, days: int) -> int:
 
 def set_retention(logstore: Logstore, by: User | None, days: int) -> None:
     """Set how many days a Logstore keeps its data; 3650 is for good. Raises RuleError, ActionDenied."""
-    _require(by, "log:UpdateLogStore", logstore.project, logstore.name)
+    action = "log:UpdateLogStore"
+    _require(by, action, logstore.project, logstore.name)
     found = rules.retention(days)
     if found:
         raise RuleError(*found)
-    Logstore.objects.filter(pk=logstore.pk).update(ttl=days)
+    with transaction.atomic():
+        _set(action, Logstore.objects.select_for_update().get(pk=logstore.pk), by, ttl=days)
     logstore.refresh_from_db()
 
 
 def delete_logstore(logstore: Logstore, by: User | None) -> None:
     """Delete a Logstore with its records; flow logs that deliver to it stop and say so."""
+    action = "log:DeleteLogStore"
     project = logstore.project
-    _require(by, "log:DeleteLogStore", project, logstore.name)
+    _require(by, action, project, logstore.name)
     with transaction.atomic():
+        told = {"name": logstore.name, **_settings(logstore), "records": _records(logstore)}
+        _note(action, logstore, by, changes.difference(told, {}))
         logstore.delete()
         targets = FlowLog.objects.filter(
             account=project.account_id,
@@ -99,7 +135,8 @@ def delete_logstore(logstore: Logstore, by: User | None) -> None:
 
 def delete_project(project: Project, by: User | None) -> None:
     """Delete a project without Logstores; flow logs that name it say so. Raises RuleError, ActionDenied."""
-    require(by, "log:DeleteProject", project.region_id, project.account_id, f"project/{project.name}")
+    action = "log:DeleteProject"
+    require(by, action, project.region_id, project.account_id, f"project/{project.name}")
     with transaction.atomic():
         Project.objects.select_for_update().filter(pk=project.pk).first()
         if project.logstores.exists():
@@ -108,6 +145,8 @@ def delete_project(project: Project, by: User | None) -> None:
             account=project.account_id, region=project.region_id, project_name=project.name
         )
         flow_log_ids = list(targets.values_list("pk", flat=True))
+        told = {"name": project.name, "description": project.description or None}
+        _note_project(action, project, by, changes.difference(told, {}))
         project.delete()
         for flow_log_id in flow_log_ids:
             delivery_status.delivery_failed(flow_log_id, "ProjectNotExist")
@@ -117,3 +156,47 @@ def delete_project(project: Project, by: User | None) -> None:
 def _require(by: User | None, action: str, project: Project, logstore: str) -> None:
     path = f"project/{project.name}/logstore/{logstore}"
     require(by, action, project.region_id, project.account_id, path)
+
+
+def _settings(logstore: Logstore) -> dict[str, Any]:
+    return {"ttl": logstore.ttl, "analysis_report": logstore.analysis_report}
+
+
+def _records(logstore: Logstore) -> int:
+    parts = Part.objects.filter(logstore=logstore, removed_at__isnull=True)
+    return parts.aggregate(rows=Sum("rows"))["rows"] or 0
+
+
+def _set(action: str, logstore: Logstore, by: User | None, **values: Any) -> None:
+    """Write settings of a locked Logstore, and what changed."""
+    changed = changes.difference(_settings(logstore), {**_settings(logstore), **values})
+    if changed:
+        Logstore.objects.filter(pk=logstore.pk).update(**values)
+        _note(action, logstore, by, changed)
+
+
+def _note(action: str, logstore: Logstore, by: User | None, values: Mapping[str, tuple[Any, Any]]) -> None:
+    project = logstore.project
+    changes.note(
+        action,
+        "Logstore",
+        f"{project.name}/{logstore.name}",
+        by=by,
+        account_id=project.account_id,
+        region_id=project.region_id,
+        values=values,
+    )
+
+
+def _note_project(
+    action: str, project: Project, by: User | None, values: Mapping[str, tuple[Any, Any]]
+) -> None:
+    changes.note(
+        action,
+        "Project",
+        project.name,
+        by=by,
+        account_id=project.account_id,
+        region_id=project.region_id,
+        values=values,
+    )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec
 
 from django.http import Http404, HttpResponse, HttpResponseBase
+from django.utils.translation import gettext
 
 from console.access import login_first, require, resource_name
 from console.requests import ConsoleRequest
@@ -32,7 +33,8 @@ def on_flow_log(action: str) -> Callable[[FlowLogView[P]], Callable[..., HttpRes
             mine = FlowLog.objects.filter(account=request.account, region=request.region)
             flow_log = mine.select_related("vpc").filter(pk=flow_log_id).first()
             if flow_log is None:
-                raise Http404(f"There is no flow log {flow_log_id} in this region.")
+                message = gettext("There is no flow log %(flow_log)s in this region.")
+                raise Http404(message % {"flow_log": flow_log_id})
             path = f"flowlog/{flow_log.pk}"
             require(request.user, action, resource_name("vpc", region_id, request.account.id, path))
             return view(request, flow_log, *args, **kwargs)

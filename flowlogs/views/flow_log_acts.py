@@ -1,4 +1,4 @@
-"""What can be done to a flow log: edit, delete, start and stop."""
+"""What can be done to a flow log: edit, its interval alone in the list, delete, start and stop."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from console.htmx import go_to
+from console.htmx import go_to, is_fragment
 from console.requests import ConsoleRequest
 from flowlogs import services
-from flowlogs.forms import FlowLogDeleteForm, FlowLogEditForm, add_violations, said
+from flowlogs.forms import INTERVALS, MINUTES, FlowLogDeleteForm, FlowLogEditForm, add_violations, said
 from flowlogs.models import FlowLog
 from flowlogs.rules import GATE_CODES, RuleError
 from flowlogs.views.access import on_flow_log
-from flowlogs.views.shown import ACTIONS, LIST
+from flowlogs.views.shown import ACTIONS, LIST, shown
 
 DETAIL = "flowlogs:flow-log-detail"
 
@@ -34,9 +34,26 @@ def flow_log_edit(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
             add_violations(form, error.violations)
         else:
             messages.success(request, _("Flow log %(name)s is changed.") % {"name": flow_log.name})
-            return go_to(request, _back(request, flow_log))
+            return go_to(request, back(request, flow_log))
     context = {"flow_log": flow_log, "form": form, "next": _page_below(request)}
     return render(request, "flowlogs/flow_log_edit.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@on_flow_log(ACTIONS["edit"])
+def flow_log_interval(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
+    """Change the sampling interval, in its cell of the list or on a page of its own."""
+    if request.method == "POST":
+        _change_interval(request, flow_log)
+        return redirect(back(request, flow_log))
+    if is_fragment(request) and request.GET.get("cancel"):
+        [row] = shown([flow_log], request)
+        return render(
+            request, "flowlogs/flow_log_sampling.html", {"row": row, "flow_log": flow_log, "id": flow_log.pk}
+        )
+    context = {"flow_log": flow_log, "intervals": INTERVALS, "next": resolve_url(LIST, flow_log.region_id)}
+    template = "flow_log_interval_cell" if is_fragment(request) else "flow_log_interval"
+    return render(request, f"flowlogs/{template}.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -62,10 +79,10 @@ def flow_log_start(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
     try:
         services.start(flow_log, request.user)
     except RuleError as error:
-        messages.error(request, _refused(flow_log, error))
+        messages.error(request, refused(flow_log, error))
     else:
         messages.success(request, _("Flow log %(name)s is starting.") % {"name": flow_log.name})
-    return redirect(_back(request, flow_log))
+    return redirect(back(request, flow_log))
 
 
 @require_POST
@@ -75,23 +92,41 @@ def flow_log_stop(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
     try:
         services.stop(flow_log, request.user)
     except RuleError as error:
-        messages.error(request, _refused(flow_log, error))
+        messages.error(request, refused(flow_log, error))
     else:
         messages.success(request, _("Flow log %(name)s is stopping.") % {"name": flow_log.name})
-    return redirect(_back(request, flow_log))
+    return redirect(back(request, flow_log))
 
 
-def _refused(flow_log: FlowLog, error: RuleError) -> str:
+def _change_interval(request: ConsoleRequest, flow_log: FlowLog) -> None:
+    # several cells of the list may be open at once, all in one form
+    sent = request.POST.get(f"interval-{flow_log.pk}") or request.POST.get("interval", "")
+    minutes = MINUTES.get(sent, 0)
+    try:
+        services.modify(flow_log, request.user, interval=minutes)
+    except RuleError as error:
+        messages.error(request, refused(flow_log, error))
+    else:
+        text = _("The sampling interval of %(name)s is now %(minutes)s min.")
+        messages.success(request, text % {"name": flow_log.name, "minutes": minutes})
+
+
+def refused(flow_log: FlowLog, error: RuleError) -> str:
     """Return why a flow log is neither started nor stopped, and what to do about it."""
-    reasons = [said(violation.code, violation.params) for violation in error.violations]
-    if any(violation.code in GATE_CODES.values() for violation in error.violations):
-        reasons.append(_("Pass the authorization steps first."))
     status = FlowLog.objects.get(pk=flow_log.pk).get_status_display()
     return _("%(name)s is in state %(status)s. %(error)s") % {
         "name": flow_log.name,
         "status": status,
-        "error": " ".join(reasons),
+        "error": reasons_of(error),
     }
+
+
+def reasons_of(error: RuleError) -> str:
+    """Return which rules are broken, and what to do where it is not the flow log that is wrong."""
+    reasons = [said(violation.code, violation.params) for violation in error.violations]
+    if any(violation.code in GATE_CODES.values() for violation in error.violations):
+        reasons.append(_("Pass the authorization steps first."))
+    return " ".join(reasons)
 
 
 def _page_below(request: ConsoleRequest) -> str:
@@ -100,9 +135,13 @@ def _page_below(request: ConsoleRequest) -> str:
     return sent or (request.htmx.current_url_abs_path or "" if request.htmx else "")
 
 
-def _back(request: ConsoleRequest, flow_log: FlowLog) -> str:
+def back(request: ConsoleRequest, flow_log: FlowLog) -> str:
     """Return where the user came from, or the page of the flow log."""
+    return asked_for(request) or resolve_url(DETAIL, region_id=flow_log.region_id, flow_log_id=flow_log.pk)
+
+
+def asked_for(request: ConsoleRequest) -> str:
+    """Return the address of ours that a form names to go on to, if it does."""
     asked = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure()):
-        return asked
-    return resolve_url(DETAIL, region_id=flow_log.region_id, flow_log_id=flow_log.pk)
+    ours = url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure())
+    return asked if ours else ""

@@ -1,4 +1,4 @@
-"""One flow log: its configuration, the ENIs it covers, its last deliveries, and its line of the ledger."""
+"""One flow log in tabs: its configuration, its deliveries, its ledger, and who changed what."""
 
 from __future__ import annotations
 
@@ -7,26 +7,47 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render, resolve_url
-from django.utils import timezone
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from console import changes
 from console.htmx import is_fragment
 from console.requests import ConsoleRequest
-from flowlogs import ledger
-from flowlogs.models import Coverage, Delivery, FlowLog, IntervalChange, NetworkInterfaceAddress
+from flowlogs import ledger, old_families, scope, usage
+from flowlogs.models import Coverage, Delivery, FlowLog, IntervalChange, Vpc
 from flowlogs.rules import DELIVERY_REASONS
 from flowlogs.store.workers import WorkerFailure
 from flowlogs.views.access import on_flow_log
-from flowlogs.views.shown import flow_logs_of, shown
+from flowlogs.views.change_words import shown_change
+from flowlogs.views.shown import DESCRIBE, ShownFlowLog, count_volumes, flow_logs_of, shown
+from flowlogs.windows import window_end, window_start
 
-DESCRIBE = "vpc:DescribeFlowLogs"
-SHOWN_DELIVERIES = 20
-SHOWN_INTERFACES = 10
+ROWS = 20
 DOTS = {Delivery.State.DELIVERED: "success", Delivery.State.FAILED: "error"}
+CONFIGURATION, DELIVERIES, LEDGER, HISTORY = "configuration", "deliveries", "ledger", "history"
+SCOPE = "scope"
+TABS = {
+    CONFIGURATION: _("Configuration"),
+    SCOPE: _("ENI collection scope"),
+    DELIVERIES: _("Deliveries"),
+    LEDGER: _("Ledger"),
+    HISTORY: _("Change history"),
+}
+UNITS = {"flows": _("Flows"), "packets": _("Packets"), "bytes": _("Bytes")}
+TERMS = ("scope", "delivered", "filtered", "late", "quarantined")
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One tab of the page, with its address."""
+
+    label: Any
+    url: str
+    is_current: bool
 
 
 @dataclass(frozen=True)
@@ -40,21 +61,36 @@ class ShownDelivery:
     dot: str
     reason: str
 
+    def term(self, name: str, unit: str) -> int:
+        """Return one term of its ledger."""
+        value: int = getattr(self.delivery, f"{name}_{unit}")
+        return value
+
+
+@dataclass(frozen=True)
+class LedgerLine:
+    """The terms of one delivery in the unit that is asked for."""
+
+    shown: ShownDelivery
+    terms: list[int]
+
+    @property
+    def unexplained(self) -> int:
+        """What is in scope and in no other term; zero, always."""
+        in_scope, *others = self.terms
+        return in_scope - sum(others)
+
 
 @require_safe
 @on_flow_log(DESCRIBE)
 def flow_log_detail(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
-    """Show a flow log; while it changes its state, the page asks again by itself."""
-    [row] = shown([get_object_or_404(flow_logs_of(request), pk=flow_log.pk)], request)
-    address = {"region_id": flow_log.region_id, "flow_log_id": flow_log.pk}
-    context = {
-        "row": row,
-        "flow_log": row.flow_log,
-        "covered": Paginator(_covered(flow_log), SHOWN_INTERFACES).get_page(request.GET.get("page")),
-        "deliveries": _deliveries(flow_log),
-        "ledger_url": resolve_url("flowlogs:flow-log-ledger", **address),
-    }
-    return render(request, "flowlogs/flow_log_detail.html", context)
+    """Show a flow log, the tab that the address names; while it changes its state, the page asks again by itself."""
+    tab = request.GET.get("tab", CONFIGURATION)
+    if tab not in CONTENTS:
+        tab = CONFIGURATION
+    context = page_of(request, flow_log, tab)
+    context |= CONTENTS[tab](request, context["row"])
+    return render(request, f"flowlogs/flow_log_{tab}.html", context)
 
 
 @require_safe
@@ -70,30 +106,110 @@ def flow_log_ledger(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
     return render(request, f"flowlogs/flow_log_ledger_{part}.html", context)
 
 
-def _covered(flow_log: FlowLog) -> QuerySet[Any]:
-    """Return the ENIs that a flow log covers now, with the interval that is in force and the one to come."""
-    now = timezone.now()
-    interface = OuterRef("network_interface")
-    changes = IntervalChange.objects.filter(network_interface=interface)
-    in_force = changes.filter(since__lte=now).order_by("-since")
-    to_come = changes.filter(since__gt=now).order_by("since")
-    address = NetworkInterfaceAddress.objects.filter(network_interface=interface, kind="primary")
-    return (
-        Coverage.objects.filter(flow_log=flow_log, until__isnull=True)
-        .select_related("network_interface__instance", "network_interface__vswitch")
-        .annotate(
-            address=Subquery(address.values("address")[:1]),
-            interval=Subquery(in_force.values("interval")[:1]),
-            next_interval=Subquery(to_come.values("interval")[:1]),
-            next_since=Subquery(to_come.values("since")[:1]),
-        )
-        .order_by("network_interface__name", "network_interface")
-    )
+def page_of(request: ConsoleRequest, flow_log: FlowLog, tab: str) -> dict[str, Any]:
+    """Return what every tab of a flow log shows: the flow log, what can be done to it, and the tabs."""
+    [row] = shown([get_object_or_404(flow_logs_of(request), pk=flow_log.pk)], request)
+    scope_url = f"{row.url}scope/"
+    return {
+        "row": row,
+        "flow_log": row.flow_log,
+        "here": request.get_full_path(),
+        "tabs": [
+            Tab(label, scope_url if key == SCOPE else _tab_url(row, key), key == tab)
+            for key, label in TABS.items()
+        ],
+        "scope_url": scope_url,
+    }
 
 
-def _deliveries(flow_log: FlowLog) -> list[ShownDelivery]:
-    found = flow_log.deliveries.select_related("closing__window")
-    return [_shown(each) for each in found.order_by("-closing__window__start", "-id")[:SHOWN_DELIVERIES]]
+def _tab_url(row: ShownFlowLog, key: str) -> str:
+    return row.url if key == CONFIGURATION else f"{row.url}?tab={key}"
+
+
+def _configuration(request: ConsoleRequest, row: ShownFlowLog) -> dict[str, Any]:
+    flow_log = row.flow_log
+    fees = usage.month_fees(request.account, request.region)
+    count_volumes([row], usage.month_of([flow_log.pk]), fees)
+    last = flow_log.deliveries.select_related("closing__window").order_by("-id").first()
+    vpc = Vpc.objects.filter(pk=flow_log.vpc_id)
+    return {
+        "covered": scope.covered(flow_log).count(),
+        "last_delivery": _shown(last) if last else None,
+        "blocking": old_families.blocking(request.account, vpc.values("pk")),
+    }
+
+
+def _deliveries(request: ConsoleRequest, row: ShownFlowLog) -> dict[str, Any]:
+    page = _page_of_deliveries(request, row.flow_log)
+    found = [_shown(each) for each in page.object_list]
+    return {
+        "page": page,
+        "deliveries": found,
+        "first_delivery": "" if found else _first_delivery(row.flow_log),
+    }
+
+
+def _ledger(request: ConsoleRequest, row: ShownFlowLog) -> dict[str, Any]:
+    unit = request.GET.get("unit", "flows")
+    if unit not in UNITS:
+        unit = "flows"
+    page = _page_of_deliveries(request, row.flow_log)
+    found = [_shown(each) for each in page.object_list]
+    return {
+        "page": page,
+        "lines": [LedgerLine(each, [each.term(name, unit) for name in TERMS]) for each in found],
+        "unit": unit,
+        "units": UNITS,
+        "ledger_url": resolve_url(
+            "flowlogs:flow-log-ledger", region_id=row.flow_log.region_id, flow_log_id=row.flow_log.pk
+        ),
+    }
+
+
+def _history(request: ConsoleRequest, row: ShownFlowLog) -> dict[str, Any]:
+    mine = changes.history(row.flow_log.pk).filter(account=request.account)
+    page = Paginator(mine, ROWS).get_page(request.GET.get("page"))
+    return {"page": page, "changes": [shown_change(change) for change in page.object_list]}
+
+
+CONTENTS = {
+    CONFIGURATION: _configuration,
+    DELIVERIES: _deliveries,
+    LEDGER: _ledger,
+    HISTORY: _history,
+}
+
+
+def _page_of_deliveries(request: ConsoleRequest, flow_log: FlowLog) -> Any:
+    # by their number, which an index has in order: a month of one-minute windows is 44,640 of them
+    found = flow_log.deliveries.select_related("closing__window").order_by("-id")
+    return Paginator(found, ROWS).get_page(request.GET.get("page"))
+
+
+def _first_delivery(flow_log: FlowLog) -> str:
+    """Say when something is delivered for the first time."""
+    end = _first_window_end(flow_log)
+    if end is None:
+        return gettext("The first delivery follows about a minute after the end of the first window.")
+    return gettext(
+        "The first delivery follows about a minute after the end of the first window, %(time)s UTC."
+    ) % {"time": f"{end:%H:%M}"}
+
+
+def _first_window_end(flow_log: FlowLog) -> datetime | None:
+    """Return when the first window ends in which a flow log covers an ENI; None where it covers none.
+
+    It is one of the interval that was in force there: of another flow log, it may be longer or shorter.
+    """
+    changes = IntervalChange.objects.filter(network_interface=OuterRef("network_interface"))
+    in_force = changes.filter(since__lte=OuterRef("since")).order_by("-since")
+    covering = Coverage.objects.filter(flow_log=flow_log, until__isnull=True)
+    found = covering.order_by().values_list("since", Subquery(in_force.values("interval")[:1])).distinct()
+    starts = [
+        (window_start(int(since.timestamp()), interval), interval) for since, interval in found if interval
+    ]
+    ends = [window_end(start, interval) for start, interval in starts]
+    return datetime.fromtimestamp(min(ends), UTC) if ends else None
 
 
 def _shown(delivery: Delivery) -> ShownDelivery:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
-from django.urls import reverse
+from django.db.models import Exists, OuterRef, QuerySet
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.access import may, resource_name
 from console.requests import ConsoleRequest
+from flowlogs import listing
 from flowlogs.forms import TRAFFIC_PATHS
-from flowlogs.models import FlowLog, Logstore, NetworkInterface, Vpc, VSwitch
+from flowlogs.models import FlowLog, Logstore
 from flowlogs.rules import DELIVERY_REASONS, DELIVERY_REMEDIES
 from flowlogs.services.flow_logs import TRANSIENT
+from flowlogs.usage import Volume
 
 DOTS = {FlowLog.Status.ACTIVE: "success", FlowLog.Status.INACTIVE: "off"}
 STARTED = (FlowLog.Status.ACTIVE, FlowLog.Status.MODIFYING, FlowLog.Status.DEACTIVATING)
@@ -26,11 +29,19 @@ ACTIONS = {
     "stop": "vpc:DeactiveFlowLog",
     "edit": "vpc:ModifyFlowLogAttribute",
     "delete": "vpc:DeleteFlowLog",
+    "tags": "vpc:TagResources",
 }
 CREATE = "vpc:CreateFlowLog"
 DESCRIBE = "vpc:DescribeFlowLogs"
 LIST = "flowlogs:flow-log-list"
 NOW_CHANGING = _("The flow log is changing. Wait a moment.")
+RESOURCE_PAGES = {
+    FlowLog.ResourceType.VPC: "vpc",
+    FlowLog.ResourceType.VSWITCH: "vswitch",
+    FlowLog.ResourceType.ENI: "eni",
+}
+PLACE, OTHER_PLACE = "PLACE", "OTHER"
+"""Stand for names in an address that is made once for many rows; names have no capitals."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +52,66 @@ class Act:
     refusal: Any = ""
 
 
+class Addresses:
+    """The addresses that rows lead to, worked out once for all rows of a page."""
+
+    def __init__(self, region_id: str) -> None:
+        self.region_id = region_id
+        self.list = reverse(LIST, args=[region_id])
+        self._pages: dict[str, str] = {}
+
+    def resource(self, kind: str, resource_id: str) -> str:
+        """Return the page of a network resource; empty while there is none of its kind."""
+        if kind not in self._pages:
+            try:
+                self._pages[kind] = reverse(f"flowlogs:{kind}-detail", args=[self.region_id, PLACE])
+            except NoReverseMatch:
+                self._pages[kind] = ""
+        return self._pages[kind].replace(PLACE, resource_id)
+
+    def logstore(self, project: str, logstore: str) -> str:
+        """Return the search page of a Logstore."""
+        if "logstore" not in self._pages:
+            self._pages["logstore"] = reverse("analytics:search", args=[self.region_id, PLACE, OTHER_PLACE])
+        return self._pages["logstore"].replace(OTHER_PLACE, logstore).replace(PLACE, project)
+
+
 class ShownFlowLog:
     """A flow log of ``flow_logs_of`` with what its row and its page say about it."""
 
-    def __init__(self, flow_log: FlowLog, request: ConsoleRequest) -> None:
+    def __init__(self, flow_log: FlowLog, request: ConsoleRequest, addresses: Addresses) -> None:
         self.flow_log = flow_log
         self.is_transient = flow_log.status in TRANSIENT
         self.is_started = flow_log.status in STARTED
         self.dot = DOTS.get(FlowLog.Status(flow_log.status), "pending")
-        self.resource_name: str = flow_log.resource_name  # type: ignore[attr-defined]
-        self.url = _url("flow-log-detail", flow_log)
-        self.logstore_url = self._logstore_url(request)
-        self.acts = {name: self._act(name, action, request) for name, action in ACTIONS.items()}
+        self.resource_name: str = getattr(flow_log, "resource_name", None) or ""
+        self.url = f"{addresses.list}{flow_log.pk}/"
         self.toggle = "stop" if self.is_started else "start"
+        self.volume = Volume()
+        self.fee = Decimal(0)
+        self._request = request
+        self._addresses = addresses
+
+    @cached_property
+    def acts(self) -> dict[str, Act]:
+        """What can be done to it, by name."""
+        return {name: self._act(name, action) for name, action in ACTIONS.items()}
+
+    @property
+    def turn(self) -> Act:
+        """Starting or stopping it, whichever comes next."""
+        return self.acts[self.toggle]
+
+    @property
+    def resource_url(self) -> str:
+        """The page of what it watches; empty where there is none."""
+        kind = RESOURCE_PAGES[FlowLog.ResourceType(self.flow_log.resource_type)]
+        return self._addresses.resource(kind, self.flow_log.resource_id)
+
+    @property
+    def vpc_url(self) -> str:
+        """The page of its VPC; empty where there is none."""
+        return self._addresses.resource("vpc", self.flow_log.vpc_id)
 
     @property
     def paths(self) -> list[Any]:
@@ -70,35 +128,30 @@ class ShownFlowLog:
         """What to do about it."""
         return _words(DELIVERY_REMEDIES, self.flow_log)
 
-    def _act(self, name: str, action: str, request: ConsoleRequest) -> Act:
+    @property
+    def logstore_url(self) -> str:
+        """Where its records are searched; empty where there is no Logstore, or the user may not read it."""
+        flow_log, user = self.flow_log, self._request.user
+        path = f"project/{flow_log.project_name}/logstore/{flow_log.logstore_name}"
+        resource = resource_name("log", flow_log.region_id, flow_log.account_id, path)
+        if not getattr(flow_log, "has_target", False) or not may(user, "log:GetLogStoreLogs", resource):
+            return ""
+        return self._addresses.logstore(flow_log.project_name, flow_log.logstore_name)
+
+    def _act(self, name: str, action: str) -> Act:
         flow_log = self.flow_log
-        url = _url(f"flow-log-{name}", flow_log)
+        url = f"{self.url}{name}/"
         resource = resource_name("vpc", flow_log.region_id, flow_log.account_id, f"flowlog/{flow_log.pk}")
-        if not may(request.user, action, resource):
+        if not may(self._request.user, action, resource):
             return Act(url, gettext("You need the permission %(action)s.") % {"action": action})
         return Act(url, NOW_CHANGING if self.is_transient else "")
 
-    def _logstore_url(self, request: ConsoleRequest) -> str:
-        flow_log = self.flow_log
-        path = f"project/{flow_log.project_name}/logstore/{flow_log.logstore_name}"
-        resource = resource_name("log", flow_log.region_id, flow_log.account_id, path)
-        if not flow_log.has_target or not may(request.user, "log:GetLogStoreLogs", resource):  # type: ignore[attr-defined]
-            return ""
-        return reverse(
-            "analytics:search",
-            args=[flow_log.region_id, flow_log.project_name, flow_log.logstore_name],
-        )
-
 
 def flow_logs_of(request: ConsoleRequest) -> QuerySet[Any]:
-    """Return the flow logs of the account in the region, with what they watch and whether their Logstore exists."""
-    watched = OuterRef("resource_id")
-    name = Coalesce(
-        *(
-            Subquery(model.objects.filter(pk=watched).values("name"))
-            for model in (Vpc, VSwitch, NetworkInterface)
-        )
-    )
+    """Return the flow logs of the account in the region, with what they watch and whether their Logstore exists.
+
+    Each row costs a few lookups: narrow it down to the rows that are shown before it is evaluated.
+    """
     target = Logstore.objects.filter(
         project__account=OuterRef("account"),
         project__region=OuterRef("region"),
@@ -106,16 +159,22 @@ def flow_logs_of(request: ConsoleRequest) -> QuerySet[Any]:
         name=OuterRef("logstore_name"),
     )
     found = FlowLog.objects.filter(account=request.account, region=request.region)
-    return found.annotate(resource_name=name, has_target=Exists(target))
+    return found.annotate(resource_name=listing.resource_name(), has_target=Exists(target))
 
 
 def shown(flow_logs: Iterable[FlowLog], request: ConsoleRequest) -> list[ShownFlowLog]:
     """Return flow logs as the pages show them."""
-    return [ShownFlowLog(flow_log, request) for flow_log in flow_logs]
+    addresses = Addresses(request.region.pk)
+    return [ShownFlowLog(flow_log, request, addresses) for flow_log in flow_logs]
 
 
-def _url(name: str, flow_log: FlowLog) -> str:
-    return reverse(f"flowlogs:{name}", args=[flow_log.region_id, flow_log.pk])
+def count_volumes(
+    rows: Iterable[ShownFlowLog], volumes: Mapping[str, Volume], fees: Mapping[str, Decimal]
+) -> None:
+    """Give rows what they generated this month and what that costs."""
+    for row in rows:
+        row.volume = volumes.get(row.flow_log.pk, row.volume)
+        row.fee = fees.get(row.flow_log.pk, row.fee)
 
 
 def _words(rules: Any, flow_log: FlowLog) -> str:

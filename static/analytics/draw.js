@@ -84,7 +84,7 @@
     top.append(head);
     grid.append(top, body);
     place.replaceChildren(grid);
-    if (table.more) place.append(element("p", `${table.more} more rows in the query`, "muted"));
+    if (table.more_text) place.append(element("p", table.more_text, "muted"));
   }
 
   function isPlot(answer) {

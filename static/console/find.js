@@ -28,7 +28,7 @@
   });
 
   dialog.addEventListener("keydown", (event) => {
-    const links = [...dialog.querySelectorAll("#find-results a")];
+    const links = [...dialog.querySelectorAll("#find-body a")];
     const at = links.indexOf(document.activeElement);
     if (event.key === "ArrowDown" && at + 1 < links.length) links[at + 1].focus();
     else if (event.key === "ArrowUp") (at > 0 ? links[at - 1] : field).focus();

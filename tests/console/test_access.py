@@ -48,6 +48,18 @@ def test_a_policy_that_cannot_be_followed_denies_all(reader: User) -> None:
     assert not may(reader, READ)
 
 
+def test_an_answer_says_why(owner: User, reader: User, stranger: User) -> None:
+    theirs = resource_name("vpc", "cn-hangzhou", stranger.account_id or "")
+    assert access.explain(owner, CREATE) == access.Answer(True, access.Reason.OWNER)
+    assert access.explain(owner, CREATE, theirs) == access.Answer(False, access.Reason.ELSEWHERE)
+    assert access.explain(AnonymousUser(), CREATE) == access.Answer(False, access.Reason.DISABLED)
+    assert access.explain(reader, CREATE).reason is access.Reason.NOTHING
+    answer = access.explain(reader, READ)
+    assert (answer.allowed, answer.reason) == (True, access.Reason.STATEMENT)
+    [match] = answer.decision.deciding
+    assert reader.policies.all()[match.document].name == "AliyunVPCReadOnlyAccess"
+
+
 def test_a_policy_that_cannot_be_followed_is_refused_by_its_model(account: Account) -> None:
     with pytest.raises(ValidationError, match="exactly the elements"):
         Policy(account=account, name="broken", document={"Statement": [{"Effect": "Deny"}]}).full_clean()

@@ -1,12 +1,14 @@
 """The policy language: wildcards, lists, and an explicit Deny that always wins."""
 
+import time
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.policies import PolicyError, allow, parse
+from console.policies import LONGEST, Match, PolicyError, allow, decide, parse, problems, read
 from console.reference import SYSTEM_POLICIES, VPC_READ_ONLY
 
 FLOW_LOG = "acs:vpc:cn-hangzhou:1000000000000042:flowlog/fl-1"
@@ -110,5 +112,106 @@ def test_taking_a_deny_away_never_forbids_more(others: list[Any], action: str, r
         assert allow(others, action, resource)
 
 
-def test_runs_of_stars_are_matched_quickly() -> None:
-    assert not allow([policy("Allow", "*" * 5000 + "x")], "a" * 200, FLOW_LOG)
+@pytest.mark.parametrize(
+    "word",
+    [
+        pytest.param("*" * 5000 + "x", id="a run of stars"),
+        pytest.param("*a" * 2000 + "x", id="many stars"),
+        pytest.param("*?" * 60 + "x", id="stars and single characters"),
+    ],
+)
+def test_no_policy_makes_matching_slow(word: str) -> None:
+    begun = time.process_time()
+    assert not allow([policy("Allow", word)], "a" * 300, FLOW_LOG)
+    assert time.process_time() - begun < 1
+
+
+@given(st.text("ab*?", max_size=10).filter(bool), st.text("abc", max_size=10))
+def test_wildcards_are_those_of_file_names(word: str, action: str) -> None:
+    assert allow([policy("Allow", word)], action, "x") is fnmatchcase(action, word)
+
+
+def test_a_decision_names_the_statements_that_decide() -> None:
+    both = {
+        "Statement": [
+            {"Effect": "Allow", "Action": "vpc:*", "Resource": "*"},
+            {"Effect": "Deny", "Action": "vpc:Delete*", "Resource": "*"},
+        ]
+    }
+    found = decide([policy("Allow", "log:*"), both], "vpc:DeleteFlowLog", FLOW_LOG)
+    assert not found.allowed
+    assert found.matches == (Match(1, 0, True), Match(1, 1, False))
+    assert found.deciding == (Match(1, 1, False),)
+    found = decide([policy("Allow", "log:*"), both], "vpc:CreateFlowLog", FLOW_LOG)
+    assert found.allowed
+    assert found.deciding == (Match(1, 0, True),)
+    assert decide([both], "log:GetProject", FLOW_LOG).deciding == ()
+
+
+@given(documents, names, names)
+def test_only_what_decides_is_needed(others: list[Any], action: str, resource: str) -> None:
+    found = decide(others, action, resource)
+    alone = [{"Statement": [others[each.document]["Statement"][each.statement]]} for each in found.deciding]
+    assert allow(alone, action, resource) is found.allowed
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        pytest.param('{"Version": "1",\n  "Statement": [}', 2, 17, "Expecting value", id="a bracket"),
+        pytest.param("", 1, 1, "Expecting value", id="empty"),
+        pytest.param("{'Version': 1}", 1, 2, "double quotes", id="single quotes"),
+        pytest.param('{"a": 1} x', 1, 10, "Extra data", id="more after it"),
+        pytest.param('{"a": 1, "a": 2}', 0, 0, "a stands twice", id="an element twice"),
+        pytest.param("[" * 6000, 0, 0, "nested too deeply", id="nested"),
+        pytest.param("9" * 5000, 0, 0, "too long", id="a number of 5000 digits"),
+        pytest.param(" " * (LONGEST + 1), 0, 0, "at most 6144", id="too long"),
+    ],
+)
+def test_what_is_no_document_is_told_by_its_place(text: str, line: int, column: int, message: str) -> None:
+    with pytest.raises(PolicyError, match=message) as caught:
+        read(text)
+    assert (caught.value.line, caught.value.column) == (line, column)
+
+
+def test_all_that_is_wrong_is_told_by_its_statement() -> None:
+    good = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    document = {
+        "Version": "2012-10-17",
+        "Id": "x",
+        "Statement": [good, {**good, "Effect": "allow"}, {**good, "Condition": {}}, {**good, "Action": []}],
+    }
+    assert [(error.statement, str(error)) for error in problems(document)] == [
+        (None, "Id is no element of a policy: there are only Version and Statement."),
+        (None, '"Version" is "1".'),
+        (2, "Effect is Allow or Deny."),
+        (3, "A statement has exactly the elements Effect, Action and Resource."),
+        (4, "Action is a text or a list of texts."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "document", [None, [], "x", 1, {}, {"Version": "1"}, {"Version": "1", "Statement": {}}]
+)
+def test_what_has_no_statements_has_problems(document: object) -> None:
+    assert problems(document)
+
+
+@pytest.mark.parametrize("name", SYSTEM_POLICIES)
+def test_system_policies_have_no_problems(name: str) -> None:
+    assert problems(SYSTEM_POLICIES[name][1]) == []
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.text("*a"),
+        lambda x: (
+            st.lists(x)
+            | st.dictionaries(st.sampled_from(["Version", "Statement", "Effect", "Action", "Resource"]), x)
+        ),
+        max_leaves=12,
+    )
+)
+def test_a_document_without_problems_can_be_followed(document: Any) -> None:
+    if not problems(document):
+        assert parse(document)

@@ -6,7 +6,7 @@ import pytest
 
 from console import access, services
 from console.access import ActionDenied
-from console.models import Account, Role, User
+from console.models import DELIVERY_POLICY, Account, Change, Role, User
 
 Gate = Callable[[Account, User], None]
 
@@ -45,6 +45,24 @@ def test_passing_a_gate_again_changes_nothing(account: Account, owner: User) -> 
     services.authorize_delivery(account, owner)
     assert account.flow_log_activated_at == before
     assert Role.objects.filter(account=account).count() == 1
+
+
+def test_each_gate_is_written_down_once(stranger: User) -> None:
+    account = stranger.account
+    assert account is not None
+    for gate in (services.activate_flow_logs, services.authorize_delivery, services.activate_log_service):
+        gate(account, stranger)
+        gate(account, stranger)
+    services.revoke_delivery(account, stranger)
+    told = list(Change.objects.filter(account=account, user=stranger, resource_type="Account").order_by("id"))
+    assert [(change.action, list(change.values)) for change in told] == [
+        ("vpc:OpenFlowLogService", ["flow_log_activated_at"]),
+        ("ram:CreateRole", ["role", "policy"]),
+        ("log:OpenSlsService", ["log_service_activated_at"]),
+        ("ram:DeleteRole", ["role", "policy"]),
+    ]
+    assert told[1].values["policy"] == [None, DELIVERY_POLICY]
+    assert told[3].values["policy"] == [DELIVERY_POLICY, None]
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,10 @@ from django.utils import timezone
 
 from console.models import DELIVERY_POLICY, DELIVERY_ROLE, Account, Region, Role
 from flowlogs import closing, delivery, ingest, ledger, spool
-from flowlogs.models import Closing, Collector, Part, SampleFile
+from flowlogs.models import Closing, Collector, Part, SampleFile, Usage
+from flowlogs.models.usage import DAY
 from flowlogs.store import catalogue, files, workers
+from flowlogs.usage import UNITS
 
 from .factories import LATE_LIMIT, LATENESS, START, Lab, flow
 
@@ -217,6 +219,14 @@ class Installation:
                 "segments": len(spool.list_sealed(self.lab.spool)),
                 "undelivered": Closing.objects.exclude(state=Closing.State.DELIVERED).count(),
                 "balanced": book.is_balanced,
+                "usage": sorted(
+                    map(
+                        str,
+                        Usage.objects.filter(span=DAY).values_list(
+                            "flow_log__logstore_name", "start", *UNITS
+                        ),
+                    )
+                ),
                 "terms": {
                     line.flow_log.logstore_name: str((line.scope, line.delivered, line.open))
                     for line in book.flow_logs

@@ -72,6 +72,7 @@ def assert_as_if_nothing_had_happened(run: dict, uninterrupted: dict) -> None:
     assert run["records"] == uninterrupted["records"]
     assert run["denied"] == uninterrupted["denied"]
     assert run["terms"] == uninterrupted["terms"]
+    assert run["usage"] == uninterrupted["usage"]
     assert (run["unlisted"], run["missing"]) == ([], []), "orphans are collected, nothing listed is gone"
     assert (run["segments"], run["undelivered"], run["balanced"]) == (0, 0, True)
 

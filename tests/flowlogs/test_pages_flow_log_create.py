@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from console.models import Account, Region, Role, User
 from flowlogs import services
@@ -103,8 +104,9 @@ def test_messages_stand_beside_their_fields(
     response = page.post(CREATE, FORM | changes)
     assert list(response.context["form"].errors) == [field]
     assert message in str(response.context["form"].errors[field])
-    found = re.search(rf'id="id_{field}_error">(.*?)</div>', response.content.decode(), re.DOTALL)
+    found = re.search(rf'id="id_{field}_error"[^>]*>(.*?)</div>', response.content.decode(), re.DOTALL)
     assert found
+    assert message in found[1]
     assert not FlowLog.objects.exists()
 
 
@@ -149,17 +151,42 @@ def test_the_resource_decides_its_type(page: Client, vpc: Vpc, logstore: Logstor
 
 
 def test_dual_stack_is_offered_where_the_region_has_it(page: Client, region: Region) -> None:
-    assert "Dual-stack" in text(page.get(CREATE))
+    barred = r'value="DualStack"[^>]*disabled'
+    assert not re.search(barred, text(page.get(CREATE)))
     Region.objects.filter(pk=region.pk).update(ipv6_available=False)
-    assert "Dual-stack" not in text(page.get(CREATE))
+    html = text(page.get(CREATE))
+    assert re.search(barred, html)
+    assert "Not available in this region" in html
 
 
-def test_the_page_offers_resources_of_all_types_and_the_panel_those_of_one(page: Client, vpc: Vpc) -> None:
-    whole, panel = page.get(CREATE), page.get(CREATE, headers=FRAGMENT)
-    assert '<optgroup label="ENI">' in text(whole)
-    assert "eni-vsw-vpc-1-a-1" in text(whole)
-    assert "vpc-1 (vpc-1) · 10.0.0.0/8" in text(panel)
-    assert "eni-vsw-vpc-1-a-1" not in text(panel)
+def test_dual_stack_is_refused_where_the_region_has_none(
+    page: Client, region: Region, vpc: Vpc, logstore: Logstore
+) -> None:
+    Region.objects.filter(pk=region.pk).update(ipv6_available=False)
+    response = page.post(CREATE, FORM | {"ip_version": "DualStack"})
+    assert "Dual-stack flow logs are not available in this region." in text(response)
+    assert not FlowLog.objects.exists()
+
+
+def test_a_region_without_flow_logs_says_so_and_creates_none(
+    page: Client, region: Region, vpc: Vpc, logstore: Logstore
+) -> None:
+    Region.objects.filter(pk=region.pk).update(flow_logs_available=False)
+    html = text(page.get(CREATE))
+    assert "Flow logs are not available in this region" in html
+    assert re.search(r'<button class="button button-primary" disabled>OK', html)
+    assert "Flow logs are not available in this region." in text(page.post(CREATE, FORM))
+    assert not FlowLog.objects.exists()
+
+
+def test_resources_of_the_chosen_type_are_offered(page: Client, vpc: Vpc) -> None:
+    vpcs = text(page.get(CREATE))
+    assert "vpc-1 (vpc-1) · 10.0.0.0/8" in vpcs
+    assert "eni-vsw-vpc-1-a-1" not in vpcs
+    interfaces = text(page.post(CREATE, {"refresh": "1", "resource_type": "NetworkInterface"}))
+    assert "web-1 (eni-vsw-vpc-1-a-1) · 10.0.0.1" in interfaces
+    instances = text(page.post(CREATE, {"refresh": "1", "resource_type": "Instance"}))
+    assert "i-vsw-vpc-1-a-1 · 10.0.0.1" in instances
 
 
 @pytest.mark.parametrize(
@@ -179,7 +206,7 @@ def test_resources_are_found_by_name_address_and_identifier(
     make_interface(make_vpc(stranger.account, region, "vpc-8").vswitches.earliest("pk"), 2)
     asked = FORM | {"resource_type": "NetworkInterface", "resource_id": "", "resource_search": words}
     html = page.post(CREATE, asked | {"refresh": "1"}, headers=FRAGMENT).content.decode()
-    assert re.findall(r'<option value="(eni-[^"]*)"', html) == expected
+    assert re.findall(r'name="resource_id" value="(eni-[^"]*)"', html) == expected
 
 
 def test_too_many_resources_are_cut_off_and_said_to_be(page: Client, vpc: Vpc) -> None:
@@ -207,13 +234,12 @@ def test_other_choices_keep_what_was_entered_and_create_nothing(
 def test_what_is_wrong_is_said_before_the_form_is_sent(page: Client, vpc: Vpc, logstore: Logstore) -> None:
     vpc.instances.filter(pk="i-vsw-vpc-1-a-1").update(instance_type="ecs.n1.small")
     asked = FORM | {"refresh": "1", "name": "1", "description": "", "project_name": ""}
-    problems = page.post(CREATE, asked, headers=FRAGMENT).context["problems"]
-    assert [problem[:40] for problem in problems] == [
-        "The name must be 2 to 128 characters in ",
-        "The name must start with a letter or Chi",
-        "The VPC contains ECS instances of famili",
-    ]
-    assert page.get(CREATE).context["problems"] == []
+    said = page.post(CREATE, asked, headers=FRAGMENT).context["form"].messages
+    assert {field: [each[:40] for each in found] for field, found in said.items()} == {
+        "name": ["The name must be 2 to 128 characters in ", "The name must start with a letter or Chi"],
+        "resource_id": ["The VPC contains ECS instances of famili"],
+    }
+    assert page.get(CREATE).context["form"].messages == {}
 
 
 def test_the_report_is_offered_only_where_the_logstore_lacks_it(
@@ -242,3 +268,166 @@ def test_the_report_is_off_for_a_logstore_with_records_and_on_for_a_new_one(
     assert re.search(checked, text(page.post(CREATE, asked)))
     asked |= {"report_for": "create"}
     assert not re.search(checked, text(page.post(CREATE, asked)))
+
+
+ENIS = {"resource_type": "NetworkInterface", "resource_id": ["eni-vsw-vpc-1-a-1", "eni-vsw-vpc-1-a-2"]}
+
+
+def test_several_enis_make_a_flow_log_each(page: Client, vpc: Vpc, logstore: Logstore) -> None:
+    response = page.post(CREATE, FORM | ENIS)
+    assert said(response) == ["2 flow logs are created."]
+    assert set(FlowLog.objects.values_list("name", "resource_id")) == {
+        ("production-1", "eni-vsw-vpc-1-a-1"),
+        ("production-2", "eni-vsw-vpc-1-a-2"),
+    }
+
+
+def test_ecs_instances_stand_for_all_their_enis(page: Client, vpc: Vpc, logstore: Logstore) -> None:
+    vpc.network_interfaces.filter(pk="eni-vsw-vpc-1-b-1").update(instance="i-vsw-vpc-1-a-1")
+    chosen = {"resource_type": "Instance", "resource_id": ["i-vsw-vpc-1-a-1", "i-vsw-vpc-1-a-2"]}
+    page.post(CREATE, FORM | chosen)
+    assert set(FlowLog.objects.values_list("resource_type", "resource_id")) == {
+        ("NetworkInterface", "eni-vsw-vpc-1-a-1"),
+        ("NetworkInterface", "eni-vsw-vpc-1-a-2"),
+        ("NetworkInterface", "eni-vsw-vpc-1-b-1"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("instance", "message"),
+    [
+        pytest.param("i-vsw-vpc-1-b-1", "The ECS instance i-vsw-vpc-1-b-1 has no ENI.", id="without an ENI"),
+        pytest.param("i-9", "The resource does not exist in this region.", id="unknown"),
+    ],
+)
+def test_an_instance_without_eni_is_refused(
+    page: Client, vpc: Vpc, logstore: Logstore, instance: str, message: str
+) -> None:
+    vpc.network_interfaces.filter(pk="eni-vsw-vpc-1-b-1").update(instance=None)
+    chosen = {"resource_type": "Instance", "resource_id": ["i-vsw-vpc-1-a-1", instance]}
+    assert message in text(page.post(CREATE, FORM | chosen))
+    assert not FlowLog.objects.exists()
+
+
+def test_too_many_for_the_quota_are_refused_before_and_after_ok(
+    page: Client, vpc: Vpc, logstore: Logstore, account: Account
+) -> None:
+    Account.objects.filter(pk=account.pk).update(flow_log_quota=1)
+    message = "These would be 2 flow logs, and only 1 of the quota of 1 in this region are left."
+    assert message in text(page.post(CREATE, FORM | ENIS | {"refresh": "live"}, headers=FRAGMENT))
+    assert message in text(page.post(CREATE, FORM | ENIS))
+    assert not FlowLog.objects.exists()
+
+
+def test_what_is_chosen_stays_while_others_are_looked_for(page: Client, vpc: Vpc) -> None:
+    asked = FORM | ENIS | {"refresh": "resource", "resource_search": "10.0.1.1"}
+    html = page.post(CREATE, asked, headers=FRAGMENT).content.decode()
+    boxes = re.findall(r'name="resource_id" value="(eni-[^"]*)"[^>]*?( checked)?>', html)
+    assert boxes == [
+        ("eni-vsw-vpc-1-a-1", " checked"),
+        ("eni-vsw-vpc-1-a-2", " checked"),
+        ("eni-vsw-vpc-1-b-1", ""),
+    ]
+
+
+def test_tags_are_entered_in_rows(page: Client, vpc: Vpc, logstore: Logstore) -> None:
+    rows = {"tags_key": ["team", "", " env "], "tags_value": ["network", "", ""]}
+    page.post(CREATE, FORM | rows)
+    assert FlowLog.objects.get().tags == {"team": "network", "env": ""}
+
+
+def test_tags_against_the_rules_are_shown_again_with_the_reason(
+    page: Client, vpc: Vpc, logstore: Logstore
+) -> None:
+    rows = {"tags_key": ["team", "team"], "tags_value": ["<b>", "acs:x"]}
+    html = text(page.post(CREATE, FORM | rows))
+    assert "The tag key team is there twice." in html
+    assert "The tag acs:x cannot start with aliyun or acs:." in html
+    assert 'value="&lt;b&gt;"' in html
+    assert not FlowLog.objects.exists()
+
+
+def test_another_row_of_tags_keeps_those_that_are_there(page: Client, vpc: Vpc) -> None:
+    rows = {"tags_key": ["team", ""], "tags_value": ["network", ""]}
+    for headers in ({}, FRAGMENT):
+        html = page.post(CREATE, FORM | rows | {"refresh": "tag"}, headers=headers).content.decode()
+        assert html.count('name="tags_key"') == 3
+        assert 'value="network"' in html
+
+
+def test_a_live_answer_has_no_form_in_it(page: Client, vpc: Vpc, logstore: Logstore) -> None:
+    html = page.post(CREATE, FORM | {"refresh": "live", "name": "1"}, headers=FRAGMENT).content.decode()
+    assert "<form" not in html
+    assert "<select" not in html
+    assert re.search(r'id="id_name_error"[^>]*>\s*<p>The name must be 2 to 128', html)
+    assert len(html) < 6000
+
+
+def test_what_it_comes_to_is_shown_live_and_without_scripts(
+    page: Client, vpc: Vpc, make_flow_log: Callable[..., FlowLog]
+) -> None:
+    make_flow_log(name="busy", resource_type="VSwitch", resource_id="vsw-vpc-1-a", interval=1)
+    live = text(page.post(CREATE, FORM | {"refresh": "live"}, headers=FRAGMENT))
+    assert "2 of 3 are captured <strong>every minute</strong>, because of" in live
+    assert ">busy</a>" in live
+    assert "1 of 3 are captured <strong>every 10 minutes</strong>" in live
+    assert "2 of 3 ENIs are written to this Logstore by" in live
+    assert "then 2 of 10 here" in live
+    assert '{"refresh": "cost"}' in live
+    whole = text(page.post(CREATE, FORM | {"refresh": "1"}))
+    assert "2 of 3 are captured <strong>every minute</strong>" in whole
+    assert "No traffic of these ENIs is known yet." in whole
+    assert '{"refresh": "cost"}' not in whole
+    assert FlowLog.objects.count() == 1
+
+
+def test_the_cost_follows_later(page: Client, vpc: Vpc, logstore: Logstore, account: Account) -> None:
+    def cost(**changes: str) -> str:
+        return text(page.post(CREATE, FORM | {"refresh": "cost"} | changes, headers=FRAGMENT))
+
+    html = cost()
+    assert re.findall(r">(1|5|10) min", html) == ["1", "5", "10"]
+    assert "129,600" in html
+    assert "Without indexing." in html
+    assert "<form" not in html
+    services.enable_analysis_report(logstore, None)
+    assert "this account has no price for it" in cost()
+    Account.objects.filter(pk=account.pk).update(index_price="0.35")
+    assert "Generation + indexing at 0.35 USD a GB." in cost()
+    assert "Nothing to count yet." in cost(resource_id="")
+
+
+def test_an_address_can_say_what_to_create(page: Client, vpc: Vpc, logstore: Logstore) -> None:
+    response = page.get(f"{CREATE}?resource_type=VSwitch&resource_id=vsw-vpc-1-a&interval=1&name=<b>")
+    html = text(response)
+    assert '<option value="vsw-vpc-1-a" selected>' in html
+    assert re.search(r'name="interval" value="1"[^>]*checked', html)
+    assert "All 2 are captured <strong>every minute</strong>" in html
+    assert "&lt;b&gt;" in html
+    assert not FlowLog.objects.exists()
+
+
+@pytest.mark.parametrize("refresh", ["1", "live", "resource", "path", "target"])
+@pytest.mark.parametrize("kind", ["VPC", "NetworkInterface", "Instance"])
+def test_queries_do_not_grow_with_what_there_is(
+    page: Client,
+    vpc: Vpc,
+    logstore: Logstore,
+    many_flow_logs: Callable[[int], None],
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+    refresh: str,
+    kind: str,
+) -> None:
+    many_flow_logs(60)
+    vswitch = vpc.vswitches.earliest("pk")
+    NetworkInterface.objects.bulk_create(
+        NetworkInterface(pk=f"eni-{number:03}", vpc=vpc, vswitch=vswitch) for number in range(200)
+    )
+    chosen = {"VPC": ["vpc-1"], "NetworkInterface": ENIS["resource_id"], "Instance": ["i-vsw-vpc-1-a-1"]}[
+        kind
+    ]
+    asked = FORM | {"refresh": refresh, "resource_type": kind, "resource_id": chosen}
+    page.post(CREATE, asked, headers=FRAGMENT)
+    with django_assert_max_num_queries(26):
+        response = page.post(CREATE, asked, headers=FRAGMENT)
+    assert len(response.content) < 60_000

@@ -41,8 +41,14 @@ def test_pages_have_no_accessibility_finding(
     for path in (LIST, f"{LIST}?search=nothing", "/cn-beijing/flow-logs/", f"{LIST}create/", f"{here}edit/"):
         visitor.go(path)
         assert visitor.findings() == [], path
-    visitor.go(here)
-    expect(visitor.page.get_by_role("columnheader", name="Unexplained")).to_be_visible()
+    for path in (here, f"{here}?tab=deliveries", f"{here}?tab=history", f"{here}interval/"):
+        visitor.go(path)
+        assert visitor.findings() == [], path
+    visitor.go(f"{here}scope/")
+    expect(visitor.page.locator(".skeleton")).to_have_count(0)
+    assert visitor.findings() == []
+    visitor.go(f"{here}?tab=ledger")
+    expect(visitor.page.get_by_role("columnheader", name="Unexplained")).to_have_count(2)
     assert visitor.findings() == []
     visitor.page.get_by_role("link", name="Delete").click()
     visitor.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
@@ -64,10 +70,10 @@ def test_a_flow_log_is_created_stopped_and_deleted_without_a_reload(
     panel.get_by_label("Name (optional)").fill("web")
     panel.get_by_label("Name (optional)").press("Tab")
     expect(panel.get_by_text("The name must start with a letter")).to_have_count(0)
-    panel.get_by_role("radio", name="ENI This one only").check()
+    panel.get_by_role("radio", name="ENI One flow log for each", exact=True).check()
     panel.get_by_label("Find a resource").fill("web-2")
-    expect(panel.get_by_label("Resource instance").locator("option")).to_have_count(2)
-    panel.get_by_label("Resource instance").select_option("eni-vsw-vpc-1-a-2")
+    expect(panel.locator("[name=resource_id]")).to_have_count(1)
+    panel.get_by_role("checkbox", name="web-2").check()
     panel.get_by_role("radio", name="1", exact=True).check()
     panel.get_by_label("Project name").fill("web-flow-logs")
     panel.get_by_label("Logstore name").fill("No")
@@ -125,13 +131,13 @@ def test_the_list_filters_and_sorts_in_its_address(
     visitor.go(LIST)
     page.locator("#sort-name").click()
     expect(page.get_by_role("columnheader", name="Flow log")).to_have_attribute("aria-sort", "ascending")
-    page.get_by_label("Search by name, ID or resource").fill("alph")
+    page.get_by_label("Search by name, ID, resource or address").fill("alph")
     expect(page.get_by_role("row")).to_have_count(2)
     assert "search=alph" in page.url
     assert "sort=name" in page.url
     page.reload()
     expect(page.get_by_role("row")).to_have_count(2)
-    page.get_by_label("Search by name, ID or resource").fill("nothing")
+    page.get_by_label("Search by name, ID, resource or address").fill("nothing")
     page.get_by_role("link", name="Clear filter").click()
     expect(page.get_by_role("row")).to_have_count(3)
 
@@ -142,14 +148,170 @@ def test_it_works_without_scripts(visit: Visit, owner: User, vpc: Vpc, logstore:
     visitor.go(LIST)
     page.get_by_role("link", name="Create a flow log").first.click()
     page.get_by_label("Name (optional)").fill("plain")
+    page.get_by_role("radio", name="vSwitch").check()
+    page.get_by_role("button", name="Find").click()
     page.get_by_label("Resource instance").select_option("vsw-vpc-1-b")
+    page.get_by_role("button", name="Show what this comes to").click()
+    expect(page.get_by_text("It is captured every 10 minutes")).to_be_visible()
+    expect(page.get_by_role("row", name="10 min")).to_be_visible()
     page.get_by_role("button", name="OK").click()
     expect(page.get_by_role("row").filter(has_text="vsw-vpc-1-b")).to_be_visible()
     finish("Activating")
     page.get_by_role("link", name="plain").click()
+    page.get_by_role("link", name="View ENI Collection Scope").click()
     expect(page.get_by_text("eni-vsw-vpc-1-b-1").first).to_be_visible()
-    page.get_by_role("link", name="Count").click()
+    page.get_by_role("link", name="Count their records").click()
+    expect(page.get_by_text("0 records")).to_be_visible()
+    page.get_by_role("link", name="Ledger", exact=True).last.click()
+    page.get_by_role("link", name="Count", exact=True).click()
     expect(page.get_by_role("columnheader", name="Unexplained")).to_be_visible()
     page.go_back()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopping", exact=True)).to_be_visible()
+    finish("Deactivating")
+
+    visitor.go(LIST)
+    page.get_by_label("Status", exact=True).select_option("Not Started")
+    page.get_by_role("button", name="Search", exact=True).click()
+    assert "status=Inactive" in page.url
+    page.get_by_text("Columns", exact=True).click()
+    page.get_by_label("Tags").check()
+    page.get_by_label("Simple Log Service").uncheck()
+    page.get_by_role("button", name="Apply").click()
+    assert page.url.endswith("columns=resource.traffic.sampling.status.volume.tags"), page.url
+    assert "status=Inactive" in page.url
+    expect(page.get_by_role("columnheader", name="Tags")).to_be_visible()
+    page.get_by_role("checkbox", name="plain").check()
+    page.get_by_role("button", name="Start").first.click()
+    expect(page.get_by_text("1 flow log is starting.")).to_be_visible()
+    finish("Activating")
+    visitor.go(LIST)
+    page.get_by_role("checkbox", name="plain").check()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_label("Type 1 to confirm").fill("1")
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Deleting", exact=True)).to_be_visible()
+
+
+def test_the_interval_is_edited_in_the_row(visit: Visit, owner: User, make_flow_log: MakeFlowLog) -> None:
+    for name in ("alpha", "beta"):
+        make_flow_log(name=name)
+    visitor = visit(owner)
+    page = visitor.page
+    visitor.go(f"{LIST}?sort=name")
+    row = page.get_by_role("row").filter(has_text="alpha")
+    row.get_by_role("button", name="Edit").click()
+    expect(row.get_by_label("Sampling interval")).to_be_focused()
+    row.get_by_role("button", name="Cancel").click()
+    expect(row.get_by_text("10 min")).to_be_visible()
+    row.get_by_role("button", name="Edit").click()
+    row.get_by_label("Sampling interval").press("Escape")
+    expect(row.get_by_text("10 min")).to_be_visible()
+    row.get_by_role("button", name="Edit").click()
+    row.get_by_label("Sampling interval").select_option("1 min")
+    assert visitor.findings() == []
+    row.get_by_role("button", name="OK").click()
+    expect(page.get_by_text("The sampling interval of alpha is now 1 min.")).to_be_visible()
+    expect(row.get_by_text("Modifying")).to_be_visible()
+    finish("Modifying")
+    expect(row.get_by_text("Started", exact=True)).to_be_visible()
+    expect(row.get_by_text("1 min")).to_be_visible()
+    assert page.url.endswith("?sort=name")
+
+
+def test_rows_change_by_themselves_and_leave_the_rest_alone(
+    visit: Visit, owner: User, make_flow_log: MakeFlowLog
+) -> None:
+    make_flow_log(name="alpha")
+    make_flow_log(name="beta", finished=False)
+    visitor = visit(owner)
+    page = visitor.page
+    visitor.go(f"{LIST}?sort=name")
+    alpha, beta = (page.get_by_role("row").filter(has_text=name) for name in ("alpha", "beta"))
+    page.get_by_role("checkbox", name="alpha").check()
+    alpha.get_by_role("button", name="Edit").click()
+    expect(alpha.get_by_label("Sampling interval")).to_be_visible()
+    expect(beta.get_by_role("button", name="Start")).to_be_disabled()
+    finish("Activating")
+    expect(beta.get_by_text("Started", exact=True)).to_be_visible()
+    expect(beta.get_by_role("button", name="Stop")).to_be_enabled()
+    expect(beta.get_by_role("link", name="View ENI Collection Scope")).to_be_visible()
+    expect(page.get_by_role("checkbox", name="alpha")).to_be_checked()
+    expect(alpha.get_by_label("Sampling interval")).to_be_visible()
+    expect(page.get_by_text("1 selected")).to_be_visible()
+
+
+def test_several_are_chosen_and_each_says_what_became_of_it(
+    visit: Visit, owner: User, make_flow_log: MakeFlowLog
+) -> None:
+    made = [make_flow_log(name=name) for name in ("alpha", "beta", "gamma")]
+    services.stop(made[1], None)
+    services.finish_transition(made[1].pk)
+    visitor = visit(owner)
+    page = visitor.page
+    visitor.go(f"{LIST}?sort=name")
+    stop = page.locator("button[name=act][value=stop]")
+    expect(stop).to_be_disabled()
+    page.get_by_role("checkbox", name="Select all").check()
+    expect(page.get_by_text("3 selected")).to_be_visible()
+    stop.click()
+    panel = page.get_by_role("dialog")
+    expect(panel.get_by_text("2 of 3 done")).to_be_visible()
+    expect(panel.get_by_text("Not Started: Invalid flowlog status.")).to_be_visible()
+    assert visitor.findings() == []
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    expect(page.get_by_text("Stopping", exact=True)).to_have_count(2)
+    assert page.url.endswith("?sort=name")
+
+    page.get_by_role("checkbox", name="beta").check()
+    page.locator("button[name=act][value=delete]").click()
+    expect(panel.get_by_text("1 flow log will be deleted")).to_be_visible()
+    panel.get_by_role("button", name="Delete").click()
+    expect(panel.get_by_text("This parameter is required.")).to_be_visible()
+    panel.get_by_label("Type 1 to confirm").fill("1")
+    panel.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("1 flow log is being deleted.")).to_be_visible()
+    finish("Deleting")
+    expect(page.get_by_role("row")).to_have_count(3)
+    for each in (made[0], made[2]):
+        services.finish_transition(each.pk)
+    expect(page.locator(".status", has_text="Not Started")).to_have_count(2)
+
+
+def test_enter_in_a_checkbox_does_nothing(visit: Visit, owner: User, make_flow_log: MakeFlowLog) -> None:
+    make_flow_log(name="alpha")
+    visitor = visit(owner)
+    visitor.go(LIST)
+    visitor.page.get_by_role("checkbox", name="alpha").check()
+    visitor.page.get_by_role("checkbox", name="alpha").press("Enter")
+    expect(visitor.page.get_by_text("1 selected")).to_be_visible()
+    expect(visitor.page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_single_keys(visit: Visit, owner: User, make_flow_log: MakeFlowLog) -> None:
+    make_flow_log(name="alpha")
+    visitor = visit(owner)
+    page = visitor.page
+    visitor.go(LIST)
+    page.keyboard.press("/")
+    search = page.get_by_label("Search by name, ID, resource or address")
+    expect(search).to_be_focused()
+    page.keyboard.type("c/")
+    expect(search).to_have_value("c/")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    search.fill("")
+    search.blur()
+    page.keyboard.press("c")
+    expect(page.get_by_role("dialog").get_by_role("heading", name="Create a flow log")).to_be_visible()
+
+
+def test_the_scope_counts_its_records_by_itself(
+    visit: Visit, owner: User, make_flow_log: MakeFlowLog
+) -> None:
+    flow_log = make_flow_log(name="alpha")
+    visitor = visit(owner)
+    visitor.go(f"{LIST}{flow_log.pk}/scope/")
+    expect(visitor.page.get_by_text("0 records")).to_have_count(3)
+    expect(visitor.page.locator(".skeleton")).to_have_count(0)
+    assert visitor.page.url.endswith("/scope/")

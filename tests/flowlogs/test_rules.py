@@ -82,13 +82,57 @@ def test_names_of_projects_and_logstores(name: str, project: bool, logstore: boo
     assert (not rules.logstore_name(name)) is logstore
 
 
-@pytest.mark.parametrize("family", sorted(rules.BLOCKED_FAMILIES))
+SEED1_FAMILIES = """ecs.c1, ecs.c2, ecs.c4, ecs.ce4, ecs.cm4, ecs.d1, ecs.e3, ecs.e4, ecs.ga1, ecs.gn4, ecs.gn5,
+ecs.i1, ecs.m1, ecs.m2, ecs.mn4, ecs.n1, ecs.n2, ecs.n4, ecs.s1, ecs.s2, ecs.s3, ecs.se1, ecs.sn1, ecs.sn2, ecs.t1,
+ecs.xn4""".replace("\n", " ").split(", ")
+"""As the document has them."""
+
+
+@pytest.mark.parametrize("family", [name.strip() for name in SEED1_FAMILIES])
 def test_instance_families_of_seed1_are_blocked(family: str) -> None:
     assert rules.is_blocked(f"{family}.large")
+    assert rules.is_blocked(family)
+    assert not rules.is_blocked(f"{family}0.large")
+    assert not rules.is_blocked(f"{family}ne.large")
 
 
 def test_there_are_26_blocked_families() -> None:
-    assert len(rules.BLOCKED_FAMILIES) == 26
+    assert len(SEED1_FAMILIES) == 26
+    assert set(SEED1_FAMILIES) == rules.BLOCKED_FAMILIES
+
+
+@pytest.mark.parametrize(
+    ("code", "source"),
+    [
+        ("NameLength", "SEED1"),
+        ("NameCharacters", "SEED1"),
+        ("NameStart", "SEED1"),
+        ("NamePrefix", "SEED1"),
+        ("DescriptionLength", "SEED1"),
+        ("DescriptionPrefix", "SEED1"),
+        ("InstanceFamily", "SEED1"),
+        ("Quota", "SEED3"),
+        ("QuotaSeveral", "SEED3"),
+        ("RegionUnavailable", "SEED3"),
+        ("ProjectRegion", "SEED0"),
+        ("GateAuthorize", "SEED0"),
+        ("GateLogService", "SEED4"),
+        ("Interval", "SEED4"),
+        ("TrafficType", "SEED4"),
+        ("TrafficPath", "SEED4"),
+        ("DeniedTrafficPath", "SEED4"),
+        ("ResourceType", "SEED4"),
+        ("OnlyInterfaces", "SEED4"),
+        ("IpVersion", "CURRENT"),
+        ("IpVersionRegion", "CURRENT"),
+        ("Retention", "LOG"),
+        ("ProjectName", "LOG"),
+        ("LogstoreName", "LOG"),
+        ("TagPrefix", "API"),
+    ],
+)
+def test_each_rule_of_a_new_flow_log_names_its_document(code: str, source: str) -> None:
+    assert rules.RULES[code].source == source
 
 
 @pytest.mark.parametrize("instance_type", ["ecs.n10.small", "ecs.g7.large", "ecs.sn1ne.large", "ecs.n", "n1"])

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from console import changes
 from console import services as accounts
 from console.access import ActionDenied
 from console.models import Account, Region, User
@@ -41,6 +42,50 @@ def test_a_task_is_enqueued_when_the_transaction_commits(
         flow_log = make_flow_log(owner, finished=False)
         assert sent == []
     assert sent == [("flowlogs.apply_flow_log", [flow_log.pk])]
+
+
+def test_each_action_of_a_user_is_written_down(make_flow_log: MakeFlowLog, owner: User) -> None:
+    flow_log = make_flow_log(owner, name="first")
+    services.modify(flow_log, owner, name="other", description="")
+    services.modify(flow_log, owner, name="other")
+    services.modify(flow_log, owner, interval=1)
+    services.finish_transition(flow_log.pk)
+    services.stop(flow_log, owner)
+    services.finish_transition(flow_log.pk)
+    services.start(flow_log, None)
+    services.finish_transition(flow_log.pk)
+    services.delete(flow_log, owner)
+    services.finish_transition(flow_log.pk)
+    with pytest.raises(RuleError):
+        services.stop(flow_log, owner)
+    created, *later = reversed(changes.history(flow_log.pk))
+    assert (created.action, created.user, created.account, created.region_id) == (
+        *("vpc:CreateFlowLog", owner, owner.account, flow_log.region_id),
+    )
+    assert created.values["name"] == [None, "first"]
+    assert created.values["logstore_name"] == [None, "flows"]
+    assert [(change.action, change.user_name, change.values) for change in later] == [
+        ("vpc:ModifyFlowLogAttribute", "alice", {"name": ["first", "other"]}),
+        (
+            "vpc:ModifyFlowLogAttribute",
+            "alice",
+            {"interval": [10, 1], "status": ["Active", "Modifying"]},
+        ),
+        ("vpc:DeactiveFlowLog", "alice", {"status": ["Active", "Deactivating"]}),
+        ("vpc:ActiveFlowLog", "", {"status": ["Inactive", "Activating"]}),
+        ("vpc:DeleteFlowLog", "alice", {"status": ["Active", "Deleting"]}),
+    ]
+
+
+def test_what_stops_by_itself_is_written_down(make_flow_log: MakeFlowLog, logstore: Logstore) -> None:
+    flow_log = make_flow_log()
+    services.delete_logstore(logstore, None)
+    change = changes.history(flow_log.pk)[0]
+    assert (change.action, change.user_name, change.values) == (
+        "vpc:DeactiveFlowLog",
+        "",
+        {"status": ["Active", "Inactive"], "delivery_error": ["", "LogstoreNotExist"]},
+    )
 
 
 def test_an_empty_name_becomes_the_id(make_flow_log: MakeFlowLog, owner: User) -> None:

@@ -236,13 +236,19 @@ def test_an_interface_that_leaves_for_another_vpc_is_no_longer_covered_here(
     assert [interval for _, interval in intervals(FIRST)] == [10, 0]
 
 
-def test_an_interface_that_is_deleted_takes_its_coverage_along(
-    make_flow_log: MakeFlowLog, transaction_of_its_own: Any
+def test_an_interface_that_is_deleted_was_covered_until_then_and_is_captured_to_the_end_of_the_window(
+    make_flow_log: MakeFlowLog,
 ) -> None:
-    make_flow_log(name="vpc")
-    with transaction_of_its_own():
-        NetworkInterface.objects.get(pk=FIRST).delete()
+    with time_machine.travel(NOON + timedelta(minutes=3), tick=False):
+        make_flow_log(name="vpc")
+    with time_machine.travel(NOON + timedelta(minutes=14, seconds=1), tick=False):
+        services.remove_network_interface(NetworkInterface.objects.get(pk=FIRST), None)
     assert covered() == {("vpc", SECOND), ("vpc", OTHER)}
+    row = Coverage.objects.get(network_interface=FIRST)
+    assert row.until == NOON + timedelta(minutes=14, seconds=1)
+    assert intervals(FIRST) == [(NOON, 10), (NOON + timedelta(minutes=20), 0)]
+    with time_machine.travel(NOON + timedelta(minutes=30), tick=False):
+        assert coverage.refresh("vpc-1") is False
 
 
 @pytest.mark.parametrize("interfaces", [3, 30])

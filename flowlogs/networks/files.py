@@ -1,0 +1,130 @@
+"""Files of network resources: CSV with a heading line, or JSON, a list of objects or one object a line.
+
+The columns are the names of the kind's fields. In CSV the members of a list stand with semicolons between them,
+and cells that a spreadsheet would take for a formula have a single quote before them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from console.csvsafe import csv_cell, csv_text
+from flowlogs.rules import Violation
+
+from .batch import Entry
+from .kind import Kind, Values
+
+CSV, JSON = "csv", "json"
+FORMATS = (CSV, JSON)
+_SPACE = " \t\r\n,"
+
+
+def read(kind: Kind, text: str) -> list[Entry]:
+    """Return what a file says, each entry with the line it begins at; what cannot be read is in its ``found``."""
+    text = text.removeprefix("\ufeff")
+    return _read_json(kind, text) if text.lstrip()[:1] in ("[", "{") else _read_csv(kind, text)
+
+
+def write(kind: Kind, format: str, parts: Iterable[Sequence[Values]]) -> Iterator[str]:
+    """Yield the text of a file of values that come in parts."""
+    return _write_json(kind, parts) if format == JSON else _write_csv(kind, parts)
+
+
+def _read_csv(kind: Kind, text: str) -> list[Entry]:
+    heading, _newline, _rest = text.lstrip("\r\n").partition("\n")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(heading))
+    entries: list[Entry] = []
+    names: list[str] | None = None
+    begins = 1
+    try:
+        for cells in reader:
+            line, begins = begins, reader.line_num + 1
+            if not any(cells):
+                continue
+            if names is None:
+                names = [cell.strip().lower() for cell in cells]
+                unknown = _unknown(kind, names)
+                if unknown:
+                    return [Entry(line, {}, tuple(unknown))]
+                continue
+            entries.append(_csv_entry(line, names, cells))
+    except csv.Error:
+        return [Entry(reader.line_num, {}, (Violation("FileShape"),))]
+    return entries
+
+
+def _csv_entry(line: int, names: list[str], cells: list[str]) -> Entry:
+    if len(cells) != len(names):
+        broken = Violation("FileCells", "", {"found": len(cells), "wanted": len(names)})
+        return Entry(line, {}, (broken,))
+    return Entry(line, {name: csv_text(cell) for name, cell in zip(names, cells, strict=True)})
+
+
+def _delimiter(heading: str) -> str:
+    if "\t" in heading:
+        return "\t"
+    return ";" if ";" in heading and "," not in heading else ","
+
+
+def _unknown(kind: Kind, names: Iterable[str]) -> list[Violation]:
+    known = [each.name for each in kind.fields]
+    columns = ", ".join(known)
+    return [
+        Violation("FileColumn", name[:64], {"name": name[:64], "columns": columns})
+        for name in names
+        if name not in known
+    ]
+
+
+def _read_json(kind: Kind, text: str) -> list[Entry]:
+    decoder = json.JSONDecoder()
+    entries: list[Entry] = []
+    at, line, counted = text.index("[") + 1 if text.lstrip()[0] == "[" else 0, 1, 0
+    is_list = at > 0
+    while True:
+        while at < len(text) and text[at] in _SPACE:
+            at += 1
+        line, counted = line + text.count("\n", counted, at), at
+        if at >= len(text) or (is_list and text[at] == "]"):
+            return entries
+        try:
+            item, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            reason = getattr(error, "msg", "too deep or too long")
+            return [*entries, Entry(line, {}, (Violation("FileJson", "", {"reason": reason}),))]
+        entries.append(_json_entry(kind, line, item))
+
+
+def _json_entry(kind: Kind, line: int, item: Any) -> Entry:
+    if not isinstance(item, dict):
+        return Entry(line, {}, (Violation("FileShape"),))
+    return Entry(line, item, tuple(_unknown(kind, item)))
+
+
+def _write_csv(kind: Kind, parts: Iterable[Sequence[Values]]) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow([each.name for each in kind.fields])
+    for part in parts:
+        writer.writerows([csv_cell(each.text(values[each.name])) for each in kind.fields] for values in part)
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+    yield buffer.getvalue()
+
+
+def _write_json(kind: Kind, parts: Iterable[Sequence[Values]]) -> Iterator[str]:
+    before = "[\n"
+    for part in parts:
+        lines = [
+            json.dumps({each.name: each.json(values[each.name]) for each in kind.fields}, ensure_ascii=False)
+            for values in part
+        ]
+        if lines:
+            yield before + ",\n".join(lines)
+            before = ",\n"
+    yield "[]\n" if before == "[\n" else "\n]\n"

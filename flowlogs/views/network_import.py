@@ -1,0 +1,134 @@
+"""Importing network resources: a file is read, shown as what it would change, and written once that is confirmed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from console.requests import ConsoleRequest
+from flowlogs.forms import said
+from flowlogs.networks import drafts, files
+from flowlogs.networks.batch import Batch, Row
+from flowlogs.networks.kind import Kind
+from flowlogs.services import network
+from flowlogs.views import network_shown as shown
+from flowlogs.views.network_access import on_kind
+
+MEGABYTES = 64
+SHOWN_ERRORS = 100
+SHOWN_ROWS = 50
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@on_kind("create")
+def import_file(request: ConsoleRequest, kind: Kind) -> HttpResponse:
+    """Take a file or pasted text, show what it would do, and do it."""
+    if request.method != "POST":
+        return _preview(request, kind, request.GET.get("draft", ""))
+    if request.POST.get("draft"):
+        return _write(request, kind, request.POST["draft"])
+    text, error = _sent(request)
+    if error:
+        return _show(request, kind, error=error)
+    token = drafts.keep(request.account, kind, text)
+    return redirect(shown.url(kind, "import", request.region.pk, draft=token))
+
+
+def _sent(request: ConsoleRequest) -> tuple[str, str]:
+    """Return the text of the file or of the form, or what is wrong with it."""
+    file = request.FILES.get("file")
+    if file is None or not file.size:
+        text = request.POST.get("text", "")
+        return text, "" if text.strip() else said("FileEmpty")
+    if file.size > MEGABYTES * 1024 * 1024:
+        return "", said("FileSize", {"megabytes": MEGABYTES})
+    try:
+        return file.read().decode("utf-8-sig"), ""
+    except UnicodeDecodeError:
+        return "", said("FileEncoding")
+
+
+def _preview(request: ConsoleRequest, kind: Kind, token: str) -> HttpResponse:
+    if not token:
+        return _show(request, kind)
+    text = drafts.load(request.account, kind, token)
+    if text is None:
+        return _show(request, kind, error=_("The file is no longer kept. Choose it again."))
+    batch = Batch(kind, request.account, request.region, files.read(kind, text))
+    return _show(request, kind, batch=batch, token=token)
+
+
+def _write(request: ConsoleRequest, kind: Kind, token: str) -> HttpResponse:
+    text = drafts.load(request.account, kind, token)
+    if text is None:
+        return _show(request, kind, error=_("The file is no longer kept. Choose it again."))
+    entries = files.read(kind, text)
+    batch = network.import_all(kind, request.account, request.region, request.user, entries)
+    if batch.broken:
+        return _show(request, kind, batch=batch, token=token)
+    drafts.forget(request.account, kind, token)
+    messages.success(
+        request,
+        _("Imported: %(created)s created, %(changed)s changed, %(unchanged)s as they were.")
+        % {
+            "created": len(batch.created),
+            "changed": len(batch.changed),
+            "unchanged": batch.unchanged,
+        },
+    )
+    return redirect(shown.url(kind, "list", request.region.pk))
+
+
+def _show(
+    request: ConsoleRequest, kind: Kind, *, batch: Batch | None = None, token: str = "", error: str = ""
+) -> HttpResponse:
+    context: dict[str, Any] = {
+        "kind": kind,
+        "list_url": shown.url(kind, "list", request.region.pk),
+        "here": request.path,
+        "error": error,
+        "batch": batch,
+        "token": token,
+    }
+    if batch is not None:
+        errors = [(row.line, each) for row in batch.broken for each in row.found]
+        context |= {
+            "errors": [
+                {"line": line, "column": each.field, "text": said(each.code, each.params)}
+                for line, each in errors[:SHOWN_ERRORS]
+            ],
+            "error_title": ngettext(
+                "%(total)s error: nothing will be imported",
+                "%(total)s errors: nothing will be imported",
+                len(errors),
+            )
+            % {"total": f"{len(errors):,}"},
+            "hidden_errors": max(len(errors) - SHOWN_ERRORS, 0),
+            "created": len(batch.created),
+            "changed": len(batch.changed),
+            "rows": [_row(kind, row) for row in [*batch.created, *batch.changed][:SHOWN_ROWS]],
+            "hidden_rows": max(len(batch.created) + len(batch.changed) - SHOWN_ROWS, 0),
+        }
+    return render(request, "flowlogs/network/import.html", context)
+
+
+def _row(kind: Kind, row: Row) -> dict[str, Any]:
+    """Return what a row would do, in words."""
+    fields = {each.name: each for each in kind.fields}
+    before = row.before or {}
+    values = [
+        (
+            fields[name].label,
+            fields[name].text(before[name]) if name in before else "",
+            fields[name].text(after),
+        )
+        for name, (_before, after) in row.changed.items()
+        if after not in ("", ()) or name in before
+    ]
+    return {"line": row.line, "is_new": row.is_new, "values": values}

@@ -1,0 +1,30 @@
+"""The addresses of every kind of network resource."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.urls import URLPattern, path
+
+from flowlogs.networks.kinds import NAVIGATION, PARTS
+from flowlogs.views import network, network_import
+
+
+def urlpatterns() -> list[URLPattern]:
+    """Return the addresses of all pages; what is a part of something else has no page of its own."""
+    found = []
+    for kind in (*NAVIGATION, *PARTS):
+        one = f"{kind.path}/<str:resource_id>/"
+        pages = [
+            ("list", f"{kind.path}/", network.listing),
+            ("create", f"{kind.path}/create/", network.create),
+            ("import", f"{kind.path}/import/", network_import.import_file),
+            ("export", f"{kind.path}/export/", network.export),
+            ("edit", f"{one}edit/", network.edit),
+            ("delete", f"{one}delete/", network.delete),
+            *([] if kind.part_of else [("detail", one, network.detail)]),
+        ]
+        found += [
+            path(route, partial(view, kind=kind), name=f"{kind.slug}-{name}") for name, route, view in pages
+        ]
+    return found

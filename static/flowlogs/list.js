@@ -1,0 +1,93 @@
+// The list of flow logs: choose all, count what is chosen, copy identifiers, edit the interval in its cell.
+"use strict";
+
+(() => {
+  const section = () => document.getElementById("flow-logs");
+
+  function boxes() {
+    return [...section().querySelectorAll("input[name=ids]")];
+  }
+
+  function tellChosen() {
+    const all = section().querySelector("[data-choose-all]");
+    if (!all) return;
+    const chosen = boxes().filter((box) => box.checked);
+    all.hidden = false;
+    all.checked = chosen.length > 0 && chosen.length === boxes().length;
+    all.indeterminate = chosen.length > 0 && !all.checked;
+    for (const box of boxes()) box.closest("tr").setAttribute("aria-selected", String(box.checked));
+    for (const button of section().querySelectorAll("[data-batch]")) button.disabled = chosen.length === 0;
+    const count = document.getElementById("chosen-count");
+    count.textContent = chosen.length ? count.dataset.text.replace("%s", chosen.length) : "";
+  }
+
+  // Copy buttons and the Edit of each interval would be a third of the page, and are of no use without scripts.
+  function offerCopies() {
+    const button = document.getElementById("copy-button").content.firstElementChild;
+    for (const place of section().querySelectorAll("tbody th > small:not(:has(button))")) {
+      const made = button.cloneNode(true);
+      made.dataset.copy = place.textContent;
+      made.setAttribute("aria-label", button.getAttribute("aria-label").replace("%s", place.textContent));
+      place.append(made);
+    }
+  }
+
+  function offerEdits() {
+    const button = document.getElementById("edit-interval").content.firstElementChild;
+    const at = [...section().querySelectorAll("thead > tr > *")].findIndex((head) => head.querySelector("#sort-interval"));
+    if (at < 0) return;
+    for (const row of section().querySelectorAll("tbody > tr:has(a[href$='/edit/'])")) {
+      const cell = row.cells[at];
+      if (cell.querySelector("button")) continue;
+      const made = button.cloneNode(true);
+      made.dataset.inline = `${row.querySelector("[name=ids]").value}/interval/`;
+      cell.firstChild.after(" ", made);
+    }
+  }
+
+  // What differs from row to row is there; the rest, in its order, is the same for all.
+  function offerActs() {
+    const usual = [...document.getElementById("row-acts").content.children];
+    for (const row of section().querySelectorAll("tbody > tr:not(:has([data-act=scope]))")) {
+      const cell = row.cells[row.cells.length - 1];
+      for (const act of usual) {
+        const there = cell.querySelector(`[data-act=${act.dataset.act}]`);
+        const made = there || act.cloneNode(true);
+        if (!there && made.matches("a")) made.href = `${row.querySelector("[name=ids]").value}/${act.dataset.act}/`;
+        cell.append(made);
+      }
+    }
+  }
+
+  function dress() {
+    offerActs();
+    tellChosen();
+    offerCopies();
+    offerEdits();
+  }
+
+  document.addEventListener("change", (event) => {
+    if (!event.target.closest("#flow-logs")) return;
+    if (event.target.matches("[data-choose-all]")) {
+      for (const box of boxes()) box.checked = event.target.checked;
+    }
+    if (event.target.matches("[data-choose-all], [name=ids]")) tellChosen();
+  });
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-inline]");
+    if (!button) return;
+    const cell = button.closest("td");
+    htmx.ajax("GET", button.dataset.inline, { source: cell, target: cell, swap: "innerHTML", select: "unset" });
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("#flow-logs input[type=checkbox]")) event.preventDefault();
+    const cancel = event.target.closest("[data-inline-form]")?.querySelector("button[data-inline]");
+    if (!cancel || event.key !== "Escape") return;
+    cancel.click();
+  });
+
+  document.addEventListener("htmx:afterSettle", dress);
+  dress();
+})();

@@ -1,0 +1,153 @@
+"""Files of network resources: errors by line and column, and an export that imports as unchanged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.csvsafe import csv_cell, csv_text
+from console.models import Account, Region, User
+from flowlogs.demo.install import _Builder
+from flowlogs.demo.network import SHOP
+from flowlogs.models import SecurityGroup, Vpc
+from flowlogs.network_rules import overlapping
+from flowlogs.networks import fields, files
+from flowlogs.networks.batch import Batch
+from flowlogs.networks.kinds import KINDS
+
+ENI = KINDS["eni"]
+HEADING = "id,name,vswitch_id,private_ip\n"
+
+
+def found(account: Account, region: Region, text: str, slug: str = "eni") -> list[tuple[int, str, str]]:
+    batch = Batch(KINDS[slug], account, region, files.read(KINDS[slug], text))
+    return [(row.line, each.field, each.code) for row in batch.broken for each in row.found]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            HEADING + "eni-x,ok,vsw-vpc-1-a,10.0.0.9\n\neni-y,1st,vsw-9,10.0.0.10\n",
+            [(4, "name", "NameStart"), (4, "vswitch_id", "NotExist")],
+            id="csv",
+        ),
+        pytest.param(
+            'name,vswitch_id,private_ip\n"two\nlines",vsw-vpc-1-a,10.0.0.9\nok,vsw-vpc-1-a,x\n',
+            [(2, "name", "NameCharacters"), (4, "private_ip", "Ipv4Address")],
+            id="a cell of two lines",
+        ),
+        pytest.param("id,colour\neni-x,red\n", [(1, "colour", "FileColumn")], id="unknown column"),
+        pytest.param(HEADING + "eni-x,ok\n", [(2, "", "FileCells")], id="too few cells"),
+        pytest.param(
+            '[\n {"name": "ok", "vswitch_id": "vsw-vpc-1-a", "private_ip": "10.0.0.9"},\n'
+            ' {"name": "ok",\n  "vswitch_id": "vsw-vpc-1-a", "private_ip": ["10.0.0.10"]}\n]',
+            [(3, "private_ip", "PlainText")],
+            id="json",
+        ),
+        pytest.param(
+            '[{"colour": 1, "vswitch_id": "vsw-vpc-1-a", "private_ip": "10.0.0.9"}]',
+            [(1, "colour", "FileColumn")],
+            id="unknown member",
+        ),
+        pytest.param('[\n{"name": }]', [(2, "", "FileJson")], id="no json"),
+        pytest.param("[1]", [(1, "", "FileShape")], id="no object"),
+        pytest.param("[" * 100_000, [(1, "", "FileJson")], id="too deep"),
+    ],
+)
+def test_errors_say_line_and_column(
+    account: Account, region: Region, vpc: Vpc, text: str, expected: list[tuple[int, str, str]]
+) -> None:
+    assert found(account, region, text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADING + ",ok,vsw-vpc-1-a,10.0.0.9\n",
+        "\ufeff" + HEADING.replace(",", ";") + ";ok;vsw-vpc-1-a;10.0.0.9\r\n",
+        HEADING.replace(",", "\t").upper() + "\tok\tvsw-vpc-1-a\t10.0.0.9",
+        '{"name": "ok", "vswitch_id": "vsw-vpc-1-a", "private_ip": "10.0.0.9"}\n',
+    ],
+    ids=["comma", "semicolon", "tab", "json-lines"],
+)
+def test_the_usual_forms_of_files_are_understood(
+    account: Account, region: Region, vpc: Vpc, text: str
+) -> None:
+    batch = Batch(ENI, account, region, files.read(ENI, text))
+    assert [(row.values["name"], row.values["private_ip"], row.found) for row in batch.rows] == [
+        ("ok", "10.0.0.9", [])
+    ]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("format", files.FORMATS)
+@pytest.mark.parametrize("slug", KINDS)
+def test_an_export_imports_as_unchanged(
+    owner: User, account: Account, region: Region, slug: str, format: str
+) -> None:
+    _Builder(SHOP, owner, 1_772_366_400).build()
+    group = SecurityGroup.objects.earliest("pk")
+    group.rules.update(description="=1+1;-2")
+    kind = KINDS[slug]
+    rows = list(kind.within(account, region))
+    assert rows
+    text = "".join(files.write(kind, format, [kind.values(rows[:3]), kind.values(rows[3:])]))
+    batch = Batch(kind, account, region, files.read(kind, text))
+    assert (batch.broken, batch.created, batch.changed) == ([], [], [])
+    assert batch.unchanged == len(rows)
+    if format == files.CSV:
+        assert not any(cell.startswith("=") for line in text.splitlines() for cell in line.split(","))
+
+
+@given(st.text(st.sampled_from("=+-@\t\r\n\x00,;|'\"1a ")))
+def test_a_cell_gives_its_text_back(text: str) -> None:
+    assert csv_text(csv_cell(text)) == text
+
+
+blocks = st.builds(
+    lambda bits, length: (
+        f"{bits >> (32 - length) << (32 - length) >> 24 & 255}."
+        f"{bits >> (32 - length) << (32 - length) >> 16 & 255}.0.0/{length}"
+    ),
+    st.integers(0, 2**32 - 1),
+    st.integers(8, 16),
+)
+
+
+@given(st.lists(blocks, max_size=12))
+def test_overlaps_are_those_of_every_pair(cidrs: list[str]) -> None:
+    from ipaddress import ip_network
+
+    named = {f"b{number}": cidr for number, cidr in enumerate(cidrs)}
+    partners = overlapping(named)
+    for name, cidr in named.items():
+        others = {
+            other
+            for other, taken in named.items()
+            if other != name and ip_network(cidr).overlaps(ip_network(taken))
+        }
+        assert (partners.get(name) in others) if others else name not in partners
+
+
+@pytest.mark.parametrize(
+    ("field", "raw", "value"),
+    [
+        (fields.Words(name="x", label=""), " a;b, c\nb ", ("a", "b", "c")),
+        (fields.Words(name="x", label=""), ["a", None, "b"], ("a", "b")),
+        (fields.Flag(name="x", label=""), "Yes", True),
+        (fields.Flag(name="x", label=""), False, False),
+        (fields.Number(name="x", label=""), 7, 7),
+        (fields.Choice(name="x", label="", choices=[("ingress", "Inbound")]), "INBOUND", "ingress"),
+        (fields.Cidr(name="x", label=""), "2001:DB8:0::/64", "2001:db8::/64"),
+        (fields.Address(name="x", label=""), "2001:DB8:0::1", "2001:db8::1"),
+        (fields.Field(name="x", label=""), None, ""),
+    ],
+)
+def test_fields_read_what_people_write(field: fields.Field, raw: Any, value: Any) -> None:
+    assert field.read(raw) == value
+    assert field.read(field.text(value)) == value
+    assert field.read(field.json(value)) == value

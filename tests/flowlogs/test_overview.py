@@ -1,0 +1,168 @@
+"""The overview of a region: its numbers against coverage counted another way, and what it advises."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from console.models import Account, Region, Role, User
+from flowlogs import services
+from flowlogs.models import Coverage, FlowLog, NetworkInterface, Usage, Vpc
+from flowlogs.models.usage import HOUR
+from flowlogs.overview import LOSS, NONE, OK, overview
+from tests.browsing import Visitor
+from tests.flowlogs.conftest import MakeFlowLog, make_interface, make_vpc
+
+PAGE = "/cn-hangzhou/overview/"
+NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+
+
+def covered_now() -> int:
+    return Coverage.objects.filter(until__isnull=True).values("network_interface").distinct().count()
+
+
+@pytest.mark.parametrize(
+    "watched",
+    [
+        [],
+        [("VPC", "vpc-1")],
+        [("VSwitch", "vsw-vpc-1-a")],
+        [("NetworkInterface", "eni-vsw-vpc-1-a-1")],
+        [("NetworkInterface", "eni-vsw-vpc-1-a-1"), ("VSwitch", "vsw-vpc-1-a")],
+        [("NetworkInterface", "eni-vsw-vpc-1-a-1"), ("NetworkInterface", "eni-vsw-vpc-1-b-1")],
+        [("VSwitch", "vsw-vpc-1-b"), ("VPC", "vpc-1")],
+    ],
+    ids=lambda watched: "+".join(pk for _kind, pk in watched) or "nothing",
+)
+def test_logged_interfaces_are_those_that_are_covered(
+    account: Account,
+    region: Region,
+    make_flow_log: MakeFlowLog,
+    watched: list[tuple[str, str]],
+) -> None:
+    for kind, pk in watched:
+        make_flow_log(resource_type=kind, resource_id=pk)
+    state = overview(account, region)
+    assert (state.logged, state.interfaces) == (covered_now(), NetworkInterface.objects.count())
+
+
+def test_a_stopped_flow_log_logs_nothing(
+    account: Account, region: Region, make_flow_log: MakeFlowLog
+) -> None:
+    flow_log = make_flow_log()
+    services.stop(flow_log, None)
+    services.finish_transition(flow_log.pk)
+    assert (overview(account, region).logged, covered_now()) == (0, 0)
+
+
+def test_bare_vswitches_are_named_with_how_many_are_not_logged(
+    account: Account, region: Region, make_flow_log: MakeFlowLog
+) -> None:
+    make_flow_log(resource_type="NetworkInterface", resource_id="eni-vsw-vpc-1-a-1")
+    [state] = overview(account, region).vpcs
+    assert [(vswitch.pk, number) for vswitch, number in state.bare_vswitches] == [
+        ("vsw-vpc-1-a", 1),
+        ("vsw-vpc-1-b", 1),
+    ]
+
+
+def test_the_last_day_is_shown_hour_by_hour(
+    account: Account, region: Region, make_flow_log: MakeFlowLog
+) -> None:
+    flow_log = make_flow_log()
+    hour = int(NOW.timestamp()) // HOUR * HOUR
+    for ago, skipdata in ((0, 0), (1, 2), (23, 0), (24, 5)):
+        Usage.objects.create(
+            flow_log=flow_log,
+            vpc=flow_log.vpc,
+            span=HOUR,
+            start=hour - ago * HOUR,
+            records=10,
+            skipdata=skipdata,
+        )
+    [state] = overview(account, region, NOW).vpcs
+    assert state.strip == [OK, *[NONE] * 21, LOSS, OK]
+    assert (state.volume.records, state.delivered_hours, state.lossy_hours) == (30, 3, 1)
+
+
+def test_nothing_of_another_account_or_region_counts(
+    account: Account, region: Region, vpc: Vpc, stranger: User
+) -> None:
+    other = make_vpc(stranger.account, region, "vpc-2")  # type: ignore[arg-type]
+    make_interface(other.vswitches.first(), 9)  # type: ignore[arg-type]
+    make_vpc(account, Region.objects.get(pk="cn-beijing"), "vpc-3")
+    assert [each.vpc.pk for each in overview(account, region).vpcs] == ["vpc-1"]
+
+
+def test_it_costs_the_same_number_of_queries_however_much_there_is(
+    client: Client,
+    owner: User,
+    account: Account,
+    region: Region,
+    many_flow_logs: Callable[[int], None],
+    django_assert_num_queries: Callable[[int], object],
+) -> None:
+    client.force_login(owner)
+    client.get(PAGE)
+    with django_assert_num_queries(17) as few:  # type: ignore[attr-defined]
+        client.get(PAGE)
+    many_flow_logs(30)
+    for number in range(2, 8):
+        make_interface(make_vpc(account, region, f"vpc-{number}").vswitches.first(), 5)  # type: ignore[arg-type]
+    with django_assert_num_queries(len(few)):  # type: ignore[attr-defined]
+        client.get(PAGE)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda account: Role.objects.all().delete(), "Flow logs need an authorization first"),
+        (
+            lambda account: Region.objects.update(flow_logs_available=False),
+            "Flow logs are not available in this region",
+        ),
+        (lambda account: Vpc.objects.update(deleted_at=timezone.now()), "This region has no VPC yet"),
+        (lambda account: Account.objects.update(flow_log_quota=0), "The quota of this region is used up"),
+        (lambda account: None, "3 ENIs are logged by nothing"),
+        (lambda account: None, "Nothing sends flows yet"),
+    ],
+    ids=["gates", "region", "no VPC", "quota", "bare", "no exporter"],
+)
+def test_it_says_what_to_do_next(
+    client: Client, owner: User, vpc: Vpc, change: Callable[[object], object], said: str
+) -> None:
+    change(owner.account)
+    client.force_login(owner)
+    assert said in client.get(PAGE).content.decode()
+
+
+def test_a_failing_delivery_is_said_with_its_remedy(
+    client: Client, owner: User, make_flow_log: MakeFlowLog
+) -> None:
+    flow_log = make_flow_log(name="front")
+    FlowLog.objects.filter(pk=flow_log.pk).update(delivery_status="FAILED", delivery_error="LogstoreNotExist")
+    client.force_login(owner)
+    page = client.get(PAGE).content.decode()
+    assert "front does not deliver" in page
+    assert "Create a Logstore with the same name" in page
+
+
+def test_a_reader_sees_create_disabled_with_the_action(client: Client, reader: User, vpc: Vpc) -> None:
+    client.force_login(reader)
+    page = client.get(PAGE).content.decode()
+    assert "You need the permission vpc:CreateFlowLog." in page
+    assert "data-panel" not in page.partition("<main")[2]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_has_no_accessibility_finding(
+    visit: Callable[..., Visitor], owner: User, make_flow_log: MakeFlowLog, width: int, theme: str
+) -> None:
+    make_flow_log(resource_type="VSwitch", resource_id="vsw-vpc-1-a")
+    visitor = visit(owner, width=width, theme=theme)
+    visitor.go(PAGE)
+    assert visitor.findings() == []

@@ -1,0 +1,99 @@
+"""Creating flow logs in a real browser: what it comes to is beside it, before anything is created."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from playwright.sync_api import expect
+
+from console.models import Account, User
+from flowlogs.models import FlowLog, Vpc
+from tests.browsing import Visitor
+from tests.flowlogs.conftest import MakeFlowLog
+
+Visit = Callable[..., Visitor]
+
+pytestmark = pytest.mark.browser
+LIST = "/cn-hangzhou/flow-logs/"
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_panel_says_what_it_comes_to_and_what_is_wrong(
+    visit: Visit, owner: User, make_flow_log: MakeFlowLog, vpc: Vpc, width: int, theme: str
+) -> None:
+    Account.objects.update(index_price=Decimal("0.35"))
+    eni = {"resource_type": "NetworkInterface", "resource_id": "eni-vsw-vpc-1-a-1"}
+    make_flow_log(name="one", **eni, interval=1)
+    make_flow_log(name="subnet", resource_type="VSwitch", resource_id="vsw-vpc-1-b", interval=5)
+    visitor = visit(owner, width=width, theme=theme)
+    visitor.go(LIST)
+    visitor.page.get_by_role("link", name="Create a flow log").first.click()
+    panel = visitor.page.get_by_role("dialog")
+    panel.get_by_label("Resource instance").select_option("vpc-1")
+    expect(panel.get_by_text("1 of 3 are captured every minute, because of one")).to_be_visible()
+    expect(panel.get_by_text("1 of 3 are captured every 5 minutes, because of subnet")).to_be_visible()
+    expect(panel.get_by_role("row", name="10 min")).to_contain_text("12,960")
+    assert visitor.findings() == []
+    panel.get_by_role("radio", name="1", exact=True).check()
+    expect(panel.get_by_text("All 3 are captured every minute")).to_be_visible()
+    expect(panel.get_by_text("1 ENI was captured every 5 minutes until now.")).to_be_visible()
+
+    panel.get_by_role("radio", name="ECS instances").check()
+    for instance in ("i-vsw-vpc-1-a-2", "i-vsw-vpc-1-b-1"):
+        panel.get_by_role("checkbox", name=instance).check()
+    expect(panel.get_by_text("then 4 of 10 here")).to_be_visible()
+    panel.get_by_role("button", name="Add tag").click()
+    expect(panel.get_by_label("Key of tag 2")).to_be_visible()
+    panel.get_by_label("Key of tag 1").fill("acs:x")
+    panel.get_by_label("Key of tag 1").press("Tab")
+    expect(panel.get_by_text("cannot start with aliyun or acs:")).to_be_visible()
+    panel.get_by_role("radio", name="Single paths").check()
+    panel.get_by_role("checkbox", name="NAT gateway").check()
+    panel.get_by_role("radio", name="Denied Traffic").check()
+    expect(panel.get_by_text("Single sampling paths do not record denied traffic.")).to_be_visible()
+    assert visitor.findings() == []
+    panel.get_by_role("button", name="OK").click()
+    expect(panel.get_by_text("Some fields need your attention.")).to_be_visible()
+    expect(panel.get_by_role("checkbox", name="IPv4 gateway")).to_be_focused()
+    assert visitor.findings() == []
+    panel.get_by_role("radio", name="All Traffic").check()
+    expect(panel.get_by_text("Single sampling paths do not record denied traffic.")).to_have_count(0)
+    panel.get_by_label("Key of tag 1").fill("team")
+    panel.get_by_label("Key of tag 1").press("Tab")
+    expect(panel.get_by_text("cannot start with aliyun or acs:")).to_have_count(0)
+    panel.get_by_role("button", name="OK").click()
+    expect(visitor.page.get_by_text("2 flow logs are created.")).to_be_visible()
+    assert {flow_log.resource_id for flow_log in FlowLog.objects.filter(tags={"team": ""})} == {
+        "eni-vsw-vpc-1-a-2",
+        "eni-vsw-vpc-1-b-1",
+    }
+
+
+def test_enis_are_found_and_chosen_one_after_the_other(visit: Visit, owner: User, vpc: Vpc) -> None:
+    visitor = visit(owner)
+    page = visitor.page
+    visitor.go(f"{LIST}create/?resource_type=NetworkInterface")
+    boxes = page.locator("[name=resource_id]")
+    for search, name in (("10.0.1.", "eni-vsw-vpc-1-b-1"), ("web-2", "eni-vsw-vpc-1-a-2")):
+        page.get_by_label("Find a resource").fill(search)
+        expect(boxes.and_(page.locator(":not(:checked)"))).to_have_count(1)
+        page.get_by_role("checkbox", name=name).check()
+        expect(page.get_by_text("captured every 10 minutes")).to_be_visible()
+    expect(page.get_by_text("All 2 are captured every 10 minutes")).to_be_visible()
+    expect(page.get_by_label("Find a resource")).to_have_value("web-2")
+    page.get_by_role("button", name="OK").click()
+    expect(page.get_by_text("2 flow logs are created.")).to_be_visible()
+
+
+def test_tags_are_edited_in_a_panel(visit: Visit, owner: User, make_flow_log: MakeFlowLog) -> None:
+    flow_log = make_flow_log(name="web", tags={"team": "network"})
+    for width, theme in ((1440, "light"), (390, "dark")):
+        visitor = visit(owner, width=width, theme=theme)
+        visitor.go(f"{LIST}{flow_log.pk}/tags/")
+        assert visitor.findings() == []
+    visitor.page.get_by_label("Key of tag 1").fill("aliyun")
+    visitor.page.get_by_role("button", name="OK").click()
+    expect(visitor.page.get_by_text("cannot start with aliyun")).to_be_visible()
+    expect(visitor.page.get_by_label("Key of tag 1")).to_be_focused()
+    assert visitor.findings() == []

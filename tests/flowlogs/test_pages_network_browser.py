@@ -1,0 +1,168 @@
+"""The network pages in a real browser: a network is built, used and taken down, and nothing is wrong to the eye."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from console.models import User
+from flowlogs.demo.install import _Builder
+from flowlogs.demo.network import SHOP
+from flowlogs.models import NetworkInterface, SecurityGroup, SecurityGroupRule, Vpc, VSwitch
+from tests.browsing import Visitor
+
+Visit = Callable[..., Visitor]
+
+pytestmark = pytest.mark.browser
+HERE = "/cn-hangzhou/"
+
+
+@pytest.fixture
+def shop(owner: User, settings: Any, tmp_path: Path, transactional_db: None) -> Vpc:
+    """The demo's network, in the account of the tests."""
+    settings.FLOWLOG_STORE = tmp_path
+    _Builder(SHOP, owner, 1_772_366_400).build()
+    return Vpc.objects.get()
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("dialog").get_by_role("button", name=name, exact=True).click()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_have_no_accessibility_finding(
+    visit: Visit, owner: User, shop: Vpc, width: int, theme: str
+) -> None:
+    switch, group = VSwitch.objects.earliest("name"), SecurityGroup.objects.get(name="web")
+    eni = NetworkInterface.objects.get(name="web-1")
+    rule = SecurityGroupRule.objects.filter(security_group=group)[0]
+    visitor = visit(owner, width=width, theme=theme)
+    for path in (
+        *("vpcs/", f"vpcs/{shop.pk}/", f"vpcs/{shop.pk}/delete/", f"vpcs/{shop.pk}/edit/"),
+        *(f"vswitches/{switch.pk}/", "enis/", f"enis/{eni.pk}/", f"enis/create/?vswitch_id={switch.pk}"),
+        *(f"enis/?vswitch={switch.pk}", "instances/?search=nobody", f"security-groups/{group.pk}/"),
+        *(f"security-group-rules/{rule.pk}/edit/", "network-acl-rules/", "gateways/", "routes/"),
+        *("enis/import/", "/cn-beijing/vpcs/"),
+    ):
+        visitor.go(path if path.startswith("/") else HERE + path)
+        assert visitor.findings() == [], path
+    page = visitor.page
+    visitor.go(f"{HERE}enis/import/")
+    page.get_by_label("Or its text").fill(f"id,name,vswitch_id,private_ip\neni-x,1st,{switch.pk},::1\n")
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("2 errors: nothing will be imported")).to_be_visible()
+    assert visitor.findings() == []
+    page.get_by_label("Or its text").fill(f"id,name\n{eni.pk},renamed\n")
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("Name: web-1 → renamed")).to_be_visible()
+    assert visitor.findings() == []
+    visitor.go(f"{HERE}enis/")
+    page.get_by_role("link", name="Create", exact=True).click()
+    press(page, "OK")
+    expect(page.get_by_role("dialog").get_by_text("This parameter is required.").first).to_be_visible()
+    assert visitor.findings() == []
+
+
+def test_a_network_is_built_and_taken_down(visit: Visit, owner: User, settings: Any, tmp_path: Path) -> None:
+    settings.FLOWLOG_STORE = tmp_path
+    visitor = visit(owner)
+    page, panel = visitor.page, visitor.page.get_by_role("dialog")
+    visitor.go(f"{HERE}vpcs/")
+    page.get_by_role("link", name="Create").first.click()
+    panel.get_by_label("Name").fill("lab")
+    panel.get_by_label("CIDR blocks").fill("10.0.0.0/33")
+    press(page, "OK")
+    expect(panel.get_by_text("10.0.0.0/33 is not a CIDR block")).to_be_visible()
+    panel.get_by_label("CIDR blocks").fill("10.0.0.0/16 2001:db8::/56")
+    press(page, "OK")
+    expect(page.get_by_role("heading", name="lab")).to_be_visible()
+
+    page.get_by_role("link", name="Create", exact=True).click()
+    panel.get_by_label("Name").fill("front")
+    panel.get_by_label("IPv4 CIDR block").fill("10.0.1.0/24")
+    press(page, "OK")
+    expect(page.get_by_role("heading", name="front")).to_be_visible()
+
+    visitor.go(f"{HERE}security-groups/")
+    page.get_by_role("link", name="Create").first.click()
+    panel.get_by_label("VPC").select_option(index=1)
+    panel.get_by_label("Name").fill("web")
+    press(page, "OK")
+    expect(page.get_by_role("heading", name="web")).to_be_visible()
+    page.get_by_role("link", name="Create", exact=True).click()
+    panel.get_by_label("Direction").select_option("Inbound")
+    panel.get_by_label("Protocol").select_option("TCP")
+    panel.get_by_label("First port").fill("443")
+    panel.get_by_label("Last port").fill("443")
+    panel.get_by_label("Peer").fill("everywhere")
+    press(page, "OK")
+    expect(panel.get_by_text("everywhere is neither a CIDR block")).to_be_visible()
+    panel.get_by_label("Peer").fill("0.0.0.0/0")
+    press(page, "OK")
+    rule = page.get_by_role("row").filter(has_text="443")
+    expect(rule.get_by_text("Allow")).to_be_visible()
+    expect(page.get_by_text("Rule: ingress accept 1 tcp 443/443 0.0.0.0/0")).to_be_visible()
+
+    visitor.go(f"{HERE}enis/")
+    page.get_by_role("link", name="Create").first.click()
+    # what can be chosen follows the vSwitch, and what was entered stays
+    panel.get_by_label("Name").fill("web-1")
+    with page.expect_response(lambda response: response.request.method == "POST"):
+        panel.get_by_label("vSwitch").select_option(index=1)
+        panel.get_by_label("Primary IPv4 address").fill("10.0.2.5")
+    expect(panel.get_by_label("Name")).to_have_value("web-1")
+    expect(panel.get_by_label("Primary IPv4 address")).to_have_value("10.0.2.5")
+    panel.get_by_label("Security groups").select_option(index=0)
+    press(page, "OK")
+    expect(panel.get_by_text("The address must be in a CIDR block of the vSwitch.")).to_be_visible()
+    panel.get_by_label("Primary IPv4 address").fill("10.0.1.5")
+    press(page, "OK")
+    expect(page.get_by_role("heading", name="web-1")).to_be_visible()
+    eni = NetworkInterface.objects.get()
+    assert [group.name for group in eni.security_groups.all()] == ["web"]
+
+    visitor.go(f"{HERE}security-groups/")
+    page.get_by_role("row").filter(has_text="web").get_by_role("link", name="Delete").click()
+    panel.get_by_label("Type web to confirm").fill("web")
+    press(page, "Delete")
+    expect(panel.get_by_text("It is still used: web-1")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+
+    visitor.go(f"{HERE}enis/{eni.pk}/")
+    page.get_by_role("link", name="Delete").click()
+    panel.get_by_label("Type web-1 to confirm").fill("web-1")
+    press(page, "Delete")
+    expect(page.get_by_text("web-1 is deleted.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Nothing here yet")).to_be_visible()
+    assert NetworkInterface.everything.get().deleted_at is not None
+
+
+def test_a_list_is_searched_as_one_types_and_back_returns(visit: Visit, owner: User, shop: Vpc) -> None:
+    visitor = visit(owner)
+    page = visitor.page
+    visitor.go(f"{HERE}enis/")
+    page.get_by_label("Search by name, ID or address").fill("10.0.20.")
+    expect(page.get_by_role("row")).to_have_count(6)
+    assert "search=10.0.20." in page.url
+    page.get_by_role("link", name="10", exact=True).click()
+    expect(page).to_have_url(re.compile("page_size=10"))
+    page.get_by_role("link", name="bastion").first.click()
+    expect(page.get_by_role("heading", name="Flow logs that cover it")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("row")).to_have_count(6)
+    expect(page.get_by_label("Search by name, ID or address")).to_have_value("10.0.20.")
+
+
+def test_pages_work_without_scripts(visit: Visit, owner: User, shop: Vpc) -> None:
+    visitor = visit(owner, scripts=False)
+    page = visitor.page
+    visitor.go(f"{HERE}vswitches/")
+    page.get_by_role("row").filter(has_text="ops-i").get_by_role("link", name="Edit").click()
+    page.get_by_label("Name (optional)").fill("operations")
+    page.get_by_role("button", name="OK").click()
+    expect(page.get_by_role("heading", name="operations")).to_be_visible()
