@@ -53,7 +53,8 @@ class RangeForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         """Add `time`, the TimeRange; where it cannot be read, the default range and an error that says why."""
-        values: dict[str, Any] = {**(super().clean() or {})}
+        # What a field refused, such as a NUL, is not there: it stands as empty, beside the error of the field.
+        values: dict[str, Any] = dict.fromkeys(self.fields, "") | (super().clean() or {})
         try:
             values["time"] = self._time(values)
         except RangeError as error:
@@ -93,6 +94,7 @@ class Search:
     layout: str
     chart: str
     field: str
+    links: bool = False
 
     def address(self, **changes: str | int | None) -> str:
         """Return the query string of this page with some parameters changed, or left out where None."""
@@ -105,6 +107,7 @@ class Search:
             "layout": self.layout if self.layout != "table" else None,
             "chart": self.chart,
             "field": self.field,
+            "links": "1" if self.links else None,
             **changes,
         }
         query = QueryDict(mutable=True)
@@ -122,6 +125,7 @@ class SearchForm(RangeForm):
     layout = _Lenient(list(LAYOUTS))
     chart = _Lenient(["", *CHARTS])
     field = _Lenient(["", *FIELD_BY_NAME])
+    links = _Lenient(["", "1"])
 
     def search(self) -> Search:
         """Return what was asked for; what cannot be read stands at its default."""
@@ -129,7 +133,7 @@ class SearchForm(RangeForm):
         values = self.cleaned_data
         page = values["page"]
         return Search(
-            text=values.get("q", ""),
+            text=values["q"],
             time=values["time"],
             tab=values["tab"],
             page=max(1, int(page)) if page.isdecimal() and len(page) < 9 else 1,
@@ -137,6 +141,7 @@ class SearchForm(RangeForm):
             layout=values["layout"],
             chart=values["chart"],
             field=values["field"],
+            links=bool(values["links"]),
         )
 
 

@@ -15,6 +15,7 @@ from console.models import Region
 THEMES = ("system", "light", "dark")
 THEME_COOKIE = "flowlog_theme"
 NAV_COOKIE = "flowlog_nav"
+KEYS_COOKIE = "flowlog_keys"
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -23,6 +24,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return {
         "theme": theme if theme in THEMES else "system",
         "nav_collapsed": request.COOKIES.get(NAV_COOKIE) == "collapsed",
+        "single_keys": request.COOKIES.get(KEYS_COOKIE) != "off",
         "shell": Shell(request),
     }
 

@@ -109,10 +109,9 @@ class Policy(models.Model):
 
     def clean(self) -> None:
         """Refuse a document that could not be followed."""
-        try:
-            policies.parse(self.document)
-        except policies.PolicyError as error:
-            raise ValidationError({"document": gettext(error.message) % error.params}) from None
+        found = policies.problems(self.document)
+        if found:
+            raise ValidationError({"document": [gettext(error.message) % error.params for error in found]})
 
 
 class User(AbstractUser):

@@ -39,6 +39,9 @@ TOO_DEEP = _("The document is nested too deeply.")
 NO_JSON = _("This is no JSON: %(reason)s.")
 LONG_NUMBER = _("A number in the document is too long.")
 TWICE = _("%(element)s stands twice in one object.")
+UNFIT_CHARACTER = _("The document holds the character %(character)s, which no text may hold.")
+_UNFIT = re.compile("[\x00\ud800-\udfff]")
+"""NUL and lone surrogates: JSON can write them, what stores and shows texts cannot."""
 
 
 class PolicyError(ValueError):
@@ -113,6 +116,9 @@ def parse(document: object) -> list[Statement]:
 
 def problems(document: object) -> list[PolicyError]:
     """Return all that is wrong with a document that somebody writes; what `parse` follows may be less strict."""
+    unfit = _unfit_character(document)
+    if unfit:
+        return [PolicyError(UNFIT_CHARACTER, character=unfit)]
     if not isinstance(document, dict):
         return [PolicyError(NO_OBJECT)]
     found = [
@@ -138,7 +144,7 @@ def read(text: str) -> Any:
     if len(text) > LONGEST:
         raise PolicyError(TOO_LONG, most=LONGEST)
     try:
-        return json.loads(text, object_pairs_hook=_object)
+        document = json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         raise PolicyError(NO_JSON, line=error.lineno, column=error.colno, reason=error.msg) from None
     except RecursionError:
@@ -147,6 +153,10 @@ def read(text: str) -> Any:
         raise
     except ValueError:
         raise PolicyError(LONG_NUMBER) from None
+    unfit = _unfit_character(document)
+    if unfit:
+        raise PolicyError(UNFIT_CHARACTER, character=unfit)
+    return document
 
 
 def decide(documents: Iterable[object], action: str, resource: str) -> Decision:
@@ -171,9 +181,30 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for element, value in pairs:
         if element in found:
-            raise PolicyError(TWICE, element=element)
+            unfit = _unfit_character(element)
+            raise (
+                PolicyError(UNFIT_CHARACTER, character=unfit)
+                if unfit
+                else PolicyError(TWICE, element=element)
+            )
         found[element] = value
     return found
+
+
+def _unfit_character(document: object) -> str:
+    """Return the first character of its texts that no text may hold, such as U+0000; empty if there is none."""
+    waiting = [document]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            unfit = _UNFIT.search(each)
+            if unfit:
+                return f"U+{ord(unfit[0]):04X}"
+        elif isinstance(each, dict):
+            waiting += [*each, *each.values()]
+        elif isinstance(each, list):
+            waiting += each
+    return ""
 
 
 def _statement(number: int, source: object) -> Statement:

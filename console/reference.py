@@ -86,7 +86,11 @@ def ensure(**_signal: Any) -> None:
     )
     known = set(Policy.objects.filter(account=None).values_list("name", flat=True))
     Policy.objects.bulk_create(
-        Policy(name=name, kind=Policy.Kind.SYSTEM, description=description, document=document)
-        for name, (description, document) in SYSTEM_POLICIES.items()
-        if name not in known
+        [
+            Policy(name=name, kind=Policy.Kind.SYSTEM, description=description, document=document)
+            for name, (description, document) in SYSTEM_POLICIES.items()
+            if name not in known
+        ],
+        # two processes may start at once
+        ignore_conflicts=True,
     )

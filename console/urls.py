@@ -29,6 +29,7 @@ console_urls: list[URLPattern | URLResolver] = [
     path("password/", account.PasswordPage.as_view(), name="password"),
     path("theme/", account.theme, name="theme"),
     path("language/", account.language, name="language"),
+    path("keys/", account.keys, name="keys"),
     path("find/", find.find, name="find"),
     path("authorize/", include("console.authorize.urls")),
     path("ram/", include("console.ram.urls")),

@@ -1,22 +1,23 @@
 """What a new flow log would generate in a month and cost, from the last day's traffic of its ENIs.
 
 Records of the last 24 hours in Logstores of the account are counted again at each interval by an engine worker,
-within a few seconds: whole hours are looked at until there are enough records. The rate is taken for all ENIs that
-are captured now. An ENI without traffic in a window has a NODATA record, which is generated and charged too; that is
-all that can be said of an ENI that nothing captured yet.
+within a few seconds: whole hours are looked at until there are enough records. Samples are kept for minutes only,
+so the day is always counted from its records; samples only correct what long windows hide. The rate is taken for
+all ENIs that are captured now. An ENI without traffic in a window has a NODATA record, which is generated and
+charged too; that is all that can be said of an ENI that nothing captured yet.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 import duckdb
 from django.conf import settings
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Max, Min, Q, Sum
 from django.utils import timezone
 
 from console import access
@@ -25,7 +26,7 @@ from console.models import Account, Region, User
 from . import fees, usage
 from .models import Coverage, FlowLog, Logstore, Part, SampleSlice
 from .models.usage import DAY
-from .preview import Other, Preview, interfaces_of
+from .preview import Other, Preview, interfaces_of, records_nothing
 from .reaggregate import Counted, Question, Samples, Wanted, count
 from .record import FIELDS
 from .rules import INTERVALS, TRAFFIC_PATH_CODES, FlowLogValues
@@ -78,7 +79,8 @@ class Estimate:
 
     ``measured`` of the ENIs have known traffic, of the last ``seconds``; ``share`` of that time was looked at.
     ``approximate`` are the intervals whose records could only be estimated from longer windows, ``by_samples`` those
-    estimated from samples that are still there. ``is_partial``: what was recorded is less than what is asked for.
+    corrected by samples of ``sampled_minutes`` that are still there. ``is_partial``: what was recorded is less than
+    what is asked for. ``is_refused``: nothing is counted, for no such flow log can be created.
     """
 
     enis: int
@@ -88,8 +90,10 @@ class Estimate:
     share: float = 1.0
     approximate: list[int] = field(default_factory=list)
     by_samples: list[int] = field(default_factory=list)
+    sampled_minutes: int = 0
     is_partial: bool = False
     failed: bool = False
+    is_refused: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -121,6 +125,8 @@ def estimate(
 
     Only Logstores that the user may read are asked. Waits at most a few seconds.
     """
+    if records_nothing(values):
+        return Estimate(enis=there.enis, is_refused=True)
     found = Estimate(enis=there.enis)
     stores = _logstores(account, region, by, there.captured_by.values())
     sources = [
@@ -215,21 +221,30 @@ def _measure(
     longest = max(there.now)
     since = window_start(int(timezone.now().timestamp()) - DAY, max(INTERVALS))
     live = Part.objects.filter(logstore__in=logstores, removed_at__isnull=True, max_time__gte=since)
-    by_hour = live.order_by().values("hour").annotate(rows=Sum("rows"), last=Max("max_time"))
+    by_hour = (
+        live.order_by().values("hour").annotate(rows=Sum("rows"), first=Min("min_time"), last=Max("max_time"))
+    )
     hours = {row["hour"]: row["rows"] for row in by_hour}
     if not hours:
         return _Measured(0, 0, Counted())
     last = max(row["last"] for row in by_hour)
     until = window_end(window_start(last, longest), longest)
-    since = max(since, int(min(logstore.created_at for logstore in logstores).timestamp()))
+    # records may be older than their Logstore: the demo's past is delivered after the fact
+    first = window_start(min(row["first"] for row in by_hour), longest)
+    created = int(min(logstore.created_at for logstore in logstores).timestamp())
+    since = max(since, min(first, created))
     chosen = _chosen(hours)
-    seen = {hour: max(min(hour + HOUR, until) - max(hour, since), 0) for hour in hours}
-    total = sum(seen.values())
-    share = sum(seen[hour] for hour in chosen) / total if total else 0.0
-    eni_seconds, seconds = _covered(values.resource_type, resource_ids, there, since, until)
-    if not share or not eni_seconds:
+    known = {hour: (max(hour, since), min(hour + HOUR, until)) for hour in hours}
+    total = _after(since, known.values())
+    looked_at = [known[hour] for hour in chosen]
+    share = _after(since, looked_at) / total if total else 0.0
+    begun = _begun(values.resource_type, resource_ids, there, since)
+    eni_seconds = sum(count * _after(at, looked_at) for at, count in begun)
+    seconds = max((_after(at, known.values()) for at, _count in begun), default=0)
+    if not eni_seconds:
         return _Measured(0, 0, Counted())
     paths = live.filter(hour__in=chosen).order_by("pk").values_list("path", flat=True)
+    samples = _samples(values, resource_ids, there)
     question = Question(
         parts=tuple(str(settings.FLOWLOG_STORE / path) for path in paths),
         column=COLUMNS[KINDS(values.resource_type)],
@@ -238,14 +253,15 @@ def _measure(
         wanted=wanted(values),
         intervals=INTERVALS,
         spill=str(settings.FLOWLOG_STORE / "spill"),
-        samples=_samples(values, resource_ids, there),
+        samples=samples,
     )
     counted: Counted = workers.call(
         COUNT, {"question": question}, deadline=DEADLINE, patience=PATIENCE, kind="query"
     )
     found.measured, found.seconds, found.share = there.captured, seconds, share
     _refine(counted, longest, found)
-    return _Measured(there.captured, eni_seconds * share, counted)
+    found.sampled_minutes = len(samples.windows) * samples.interval if found.by_samples else 0
+    return _Measured(there.captured, eni_seconds, counted)
 
 
 def wanted(values: FlowLogValues) -> Wanted:
@@ -264,10 +280,15 @@ def _chosen(hours: dict[int, int]) -> list[int]:
     return newest[::step]
 
 
-def _covered(
-    resource_type: str, resource_ids: Collection[str], there: Preview, since: int, until: int
-) -> tuple[float, int]:
-    """Return the ENI-seconds in which the captured ENIs were covered, and the longest time of one of them."""
+def _after(begun: int, spans: Iterable[tuple[int, int]]) -> int:
+    """Return how many seconds of these spans are not before an instant."""
+    return sum(max(end - max(start, begun), 0) for start, end in spans)
+
+
+def _begun(
+    resource_type: str, resource_ids: Collection[str], there: Preview, since: int
+) -> list[tuple[int, int]]:
+    """Return since when (Unix s) how many of the captured ENIs are covered, ``since`` at the earliest."""
     rows = (
         Coverage.objects.filter(
             flow_log__in=list(there.captured_by),
@@ -279,15 +300,14 @@ def _covered(
         .annotate(enis=Count("network_interface", distinct=True))
         .order_by("since")
     )
-    left, total, longest = there.captured, 0.0, 0
+    left, found = there.captured, Counter[int]()
     # an ENI that several flow logs cover counts from the first of them on
     for row in rows:
-        begun = max(int(row["since"].timestamp()), since)
-        count, time = min(row["enis"], left), max(until - begun, 0)
+        count = min(row["enis"], left)
         left -= count
-        total += count * time
-        longest = max(longest, time if count else 0)
-    return total, longest
+        if count:
+            found[max(int(row["since"].timestamp()), since)] += count
+    return list(found.items())
 
 
 def _samples(values: FlowLogValues, resource_ids: Collection[str], there: Preview) -> Samples:
@@ -321,12 +341,14 @@ def _samples(values: FlowLogValues, resource_ids: Collection[str], there: Previe
 
 
 def _refine(counted: Counted, captured: int, found: Estimate) -> None:
-    """Replace what was taken from long windows by what the samples say, and note which is which."""
+    """Correct what was taken from long windows by what the samples say, and note which is which."""
     for interval in INTERVALS:
         if interval >= captured:
             continue
-        if interval in counted.ratios:
-            counted.records[interval] = round(counted.records[captured] * counted.ratios[interval])
-            found.by_samples.append(interval)
-        else:
+        if interval not in counted.corrections:
             found.approximate.append(interval)
+            continue
+        corrected = round(counted.records[interval] * counted.corrections[interval])
+        # no record of a long window becomes less than one of a short one
+        counted.records[interval] = max(corrected, counted.records[captured])
+        found.by_samples.append(interval)

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from django.db.models import Model, Q, QuerySet
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from console.access import may, resource_name
@@ -27,6 +27,7 @@ from .models import (
     VpcCidrBlock,
     VSwitch,
 )
+from .networks.kinds import KINDS as NETWORK
 
 LAST = "\U0010ffff"
 NOTHING = Q(pk__in=[])
@@ -41,12 +42,13 @@ class Kind:
     label: Any
     model: type[Model]
     page: str
-    action: str
     region: str = "vpc__region"
     """The way to its region, beside which its account is."""
-    path: str = "*"
     also: Callable[[str], Q] = lambda text: NOTHING
     detail: str = ""
+    action: str = ""
+    """Who may see it; that of network resources is known to ``flowlogs.networks``."""
+    path: str = ""
 
 
 def begins(field: str, text: str) -> Q:
@@ -81,32 +83,31 @@ KINDS = (
         _("Flow log"),
         FlowLog,
         "flow-log-detail",
-        "vpc:DescribeFlowLogs",
         "region",
-        "flowlog/",
-        lambda text: begins("resource_id", text),
-        "resource_id",
+        also=lambda text: begins("resource_id", text),
+        detail="resource_id",
+        action="vpc:DescribeFlowLogs",
+        path="flowlog/",
     ),
-    Kind(_("ENI"), NetworkInterface, "eni-detail", "ecs:DescribeNetworkInterfaces", also=_of_address),
-    Kind(_("ECS instance"), Instance, "instance-detail", "ecs:DescribeInstances", detail="instance_type"),
-    Kind(_("VPC"), Vpc, "vpc-detail", "vpc:DescribeVpcs", "region", also=_of_block),
+    Kind(_("ENI"), NetworkInterface, "eni-detail", also=_of_address),
+    Kind(_("ECS instance"), Instance, "instance-detail", detail="instance_type"),
+    Kind(_("VPC"), Vpc, "vpc-detail", "region", also=_of_block),
     Kind(
         _("vSwitch"),
         VSwitch,
         "vswitch-detail",
-        "vpc:DescribeVSwitches",
         also=lambda text: begins("cidr_block", text),
         detail="cidr_block",
     ),
-    Kind(_("Security group"), SecurityGroup, "security-group-detail", "ecs:DescribeSecurityGroups"),
-    Kind(_("Network ACL"), NetworkAcl, "network-acl-detail", "vpc:DescribeNetworkAcls"),
-    Kind(_("Gateway"), Gateway, "gateway-detail", "vpc:DescribeRouteEntryList"),
+    Kind(_("Security group"), SecurityGroup, "security-group-detail"),
+    Kind(_("Network ACL"), NetworkAcl, "network-acl-detail"),
+    Kind(_("Gateway"), Gateway, "gateway-detail"),
     Kind(
         _("Exporter"),
         Exporter,
         "exporter-detail",
-        "vpc:DescribeExporters",
         "region",
+        action="vpc:DescribeExporters",
         also=lambda text: _has_address("address", text),
         detail="address",
     ),
@@ -118,16 +119,19 @@ def find(request: Any, text: str, limit: int) -> Iterator[Found]:
     for kind in KINDS:
         for row in _matching(kind, request.account, text)[:limit]:
             region = _region_of(kind, row)
-            path = f"{kind.path}{row.pk}" if kind.path != "*" else "*"
-            service = kind.action.partition(":")[0]
-            url = _page(kind.page, region, row.pk)
-            if url and may(
-                request.user, kind.action, resource_name(service, region, request.account.pk, path)
-            ):
+            if may(request.user, *_permission(kind, region, request.account.pk, row.pk)):
                 detail = getattr(row, kind.detail) if kind.detail else ""
-                yield Found(
-                    kind.label, row.name or row.pk, row.pk, url, " · ".join(filter(None, [region, detail]))
-                )
+                url = reverse(f"flowlogs:{kind.page}", args=[region, row.pk])
+                said = " · ".join(filter(None, [region, detail]))
+                yield Found(kind.label, row.name or row.pk, row.pk, url, said)
+
+
+def _permission(kind: Kind, region: str, account: str, pk: str) -> tuple[str, str]:
+    """Return the action that shows it, and its name in policies."""
+    if not kind.action:
+        return NETWORK[kind.page.removesuffix("-detail")].permission("list", region, account, pk)
+    path = f"{kind.path}{pk}" if kind.path else "*"
+    return kind.action, resource_name("vpc", region, account, path)
 
 
 def _matching(kind: Kind, account: Any, text: str) -> QuerySet[Any]:
@@ -140,10 +144,3 @@ def _matching(kind: Kind, account: Any, text: str) -> QuerySet[Any]:
 
 def _region_of(kind: Kind, row: Any) -> str:
     return row.region_id if kind.region == "region" else row.vpc.region_id
-
-
-def _page(name: str, region: str, pk: str) -> str:
-    try:
-        return reverse(f"flowlogs:{name}", args=[region, pk])
-    except NoReverseMatch:
-        return ""

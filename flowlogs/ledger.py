@@ -16,6 +16,7 @@ from django.db.models import Q, Sum
 
 from console.models import Account
 
+from .exporters import own_first
 from .jobs import BIGGEST_SECOND
 from .models import Closing, Coverage, Delivery, Exporter, FlowLog, SampleSlice, Stream
 from .open_samples import Scope, Slice
@@ -109,14 +110,12 @@ def ledger(account: Account) -> Ledger:
 
 def exporters(account: Account) -> list[ExporterLine]:
     """Return a line for each exporter of the account, and for those that nobody has claimed yet."""
-    found = Exporter.objects.filter(Q(account=account) | Q(account__isnull=True)).order_by(
-        "address", "domain"
-    )
+    found = own_first(Exporter.objects.filter(Q(account=account) | Q(account__isnull=True)))
     terms = [f"{prefix}{unit}" for prefix in ("", "attributed_", "unattributed_") for unit in UNITS]
     others = ["waiting", "lost_flows", "lost_datagrams", "malformed"]
     sums: dict[str, Any] = {
         row["exporter"]: row
-        for row in Stream.objects.filter(exporter__in=found)
+        for row in Stream.objects.filter(exporter__in=found.order_by())
         .values("exporter")
         .annotate(**{f"sum_{name}": Sum(name) for name in [*terms, *others]})
         .order_by()

@@ -132,6 +132,11 @@ def interfaces_of(resource_type: str, resource_ids: Collection[str]) -> QuerySet
     return interfaces.filter(**{name: list(resource_ids)}) if name else interfaces.none()
 
 
+def records_nothing(values: FlowLogValues) -> bool:
+    """Tell whether a flow log with these values, which is refused, asks for denied traffic of single paths."""
+    return bool(values.traffic_paths) and values.traffic_type == FlowLog.TrafficType.DROP
+
+
 def overlap(one: Any, other: Any) -> bool:
     """Tell whether two flow logs of one ENI may record the same traffic: by traffic type and sampling path."""
     types = {"Allow" if each.traffic_paths else each.traffic_type for each in (one, other)}
@@ -274,7 +279,7 @@ def _scopes(cell: Cell) -> tuple[tuple[str, str], ...]:
 
 def _doubles(cells: Counter[Cell], others: Iterable[Other], values: FlowLogValues) -> list[Double]:
     target = (values.project_name, values.logstore_name)
-    if values.create_project or values.create_logstore:
+    if values.create_project or values.create_logstore or records_nothing(values):
         return []
     inside: Counter[tuple[str, str]] = Counter()
     for cell, count in cells.items():

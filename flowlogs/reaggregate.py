@@ -2,7 +2,8 @@
 
 No Django. A record of a window that is no longer than the asked one falls into one window, so counting is exact.
 A longer one is taken to have had packets in every window from its first packet to its last, one packet each at
-least; where samples of the same time are still there, they say instead how the numbers really relate.
+least; where samples of some windows are still there, they say how far that is from what there really was, and the
+whole time is corrected by it.
 """
 
 from __future__ import annotations
@@ -61,13 +62,13 @@ class Question:
 class Counted:
     """Records and windows of ENIs with traffic, by interval; text bytes of a record.
 
-    ``ratios`` says for each interval how many records it has for one at the captured interval, by samples.
+    ``corrections`` says how many records a shorter interval really has for one that was counted, by samples.
     """
 
     records: dict[int, int] = field(default_factory=dict)
     busy: dict[int, int] = field(default_factory=dict)
     line: float = 0.0
-    ratios: dict[int, float] = field(default_factory=dict)
+    corrections: dict[int, float] = field(default_factory=dict)
 
 
 def count(question: Question) -> Counted:
@@ -77,7 +78,7 @@ def count(question: Question) -> Counted:
         if question.parts:
             _count_records(connection, question, counted)
         if question.samples.paths:
-            counted.ratios = _ratios(connection, question)
+            counted.corrections = _corrections(connection, question)
         return counted
 
 
@@ -95,18 +96,12 @@ def _count_records(connection: duckdb.DuckDBPyConnection, question: Question, co
     for minutes in question.intervals:
         seconds = minutes * MINUTE
         spans = f"first // {seconds} AS low, last // {seconds} AS high"
-        (records,) = _row(
-            connection,
-            f"SELECT sum(windows) FILTER (wanted) FROM (SELECT eni, flow, low, any_value(wanted) AS wanted, "
-            f"max(greatest(least(packets, high - low + 1), 1)) AS windows FROM (SELECT *, {spans} FROM seen) "
-            "GROUP BY eni, flow, low)",
-        )
         (busy,) = _row(
             connection,
             "SELECT count(*) FROM (SELECT DISTINCT eni, unnest(range(low, high + 1)) FROM "
             f"(SELECT DISTINCT eni, {spans} FROM seen))",
         )
-        counted.records[minutes], counted.busy[minutes] = int(records or 0), int(busy or 0)
+        counted.records[minutes], counted.busy[minutes] = _recorded(connection, minutes), int(busy or 0)
     text = " + ".join(f"coalesce(strlen({quote(f.name)}::VARCHAR), 1)" for f in FIELDS)
     (line,) = _row(
         connection,
@@ -116,7 +111,19 @@ def _count_records(connection: duckdb.DuckDBPyConnection, question: Question, co
     counted.line = float(line or 0)
 
 
-def _ratios(connection: duckdb.DuckDBPyConnection, question: Question) -> dict[int, float]:
+def _recorded(connection: duckdb.DuckDBPyConnection, minutes: int, where: str = "wanted") -> int:
+    """Return how many records the seen ones make at an interval."""
+    seconds = minutes * MINUTE
+    (found,) = _row(
+        connection,
+        "SELECT sum(windows) FROM (SELECT max(greatest(least(packets, high - low + 1), 1)) AS windows FROM "
+        f"(SELECT *, first // {seconds} AS low, last // {seconds} AS high FROM seen WHERE {where}) "
+        "GROUP BY eni, flow, low)",
+    )
+    return int(found or 0)
+
+
+def _corrections(connection: duckdb.DuckDBPyConnection, question: Question) -> dict[int, float]:
     samples = question.samples
     for table, values in (
         ("chosen", np.array([interface_key(name) for name in samples.interfaces], dtype=np.uint64)),
@@ -133,7 +140,15 @@ def _ratios(connection: duckdb.DuckDBPyConnection, question: Question) -> dict[i
     )
     base = _sampled(connection, samples.interval)
     shorter = [minutes for minutes in question.intervals if minutes < samples.interval]
-    return {minutes: _sampled(connection, minutes) / base for minutes in shorter} if base else {}
+    # what was counted of the very windows that the samples are of
+    same_time = f"wanted AND first - first % {samples.interval * MINUTE} IN (SELECT value FROM closed)"
+    recorded = _recorded(connection, samples.interval, same_time) if question.parts else 0
+    if not base or not recorded:
+        return {}
+    return {
+        minutes: _sampled(connection, minutes) / base * recorded / _recorded(connection, minutes, same_time)
+        for minutes in shorter
+    }
 
 
 def _sampled(connection: duckdb.DuckDBPyConnection, minutes: int) -> float:

@@ -63,6 +63,8 @@ _NAME_CHARACTERS = re.compile(rf"[A-Za-z0-9{_CHINESE}_-]*")
 _NAME_START = re.compile(rf"[A-Za-z{_CHINESE}]")
 _WEB_PREFIXES = ("http://", "https://")
 _RESERVED_TAG_PREFIXES = ("aliyun", "acs:")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, and lone surrogates, which cannot be stored."""
 
 
 def gettext_noop(message: str) -> str:
@@ -139,6 +141,7 @@ RULES: Mapping[str, Rule] = {
     "TagKeyTwice": Rule(_("The tag key %(key)s is there twice."), "API"),
     "TagPrefix": Rule(_("The tag %(text)s cannot start with aliyun or acs:."), "API"),
     "TagAddress": Rule(_("The tag %(text)s cannot contain http:// or https://."), "API"),
+    "TagCharacters": Rule(_("The tag %(text)s cannot contain control characters."), "OURS"),
     "TagValueLength": Rule(_("The value of the tag %(key)s is longer than 128 characters."), "API"),
     "InstanceFamily": Rule(
         _(
@@ -247,6 +250,7 @@ RULES: Mapping[str, Rule] = {
     "TooLong": Rule(_("The text must be at most %(length)s characters in length."), "OURS"),
     "StillUsed": Rule(_("It is still used: %(users)s. Change or delete these first."), "OURS"),
     "FileColumn": Rule(_("There is no column %(name)s. The columns are: %(columns)s."), "OURS"),
+    "FileColumnTwice": Rule(_("The column %(name)s is there twice."), "OURS"),
     "FileShape": Rule(_("The text is neither CSV with a heading line nor a JSON list of objects."), "OURS"),
     "FileJson": Rule(_("This is not JSON: %(reason)s."), "OURS"),
     "FileCells": Rule(_("The line has %(found)s cells, the heading has %(wanted)s."), "OURS"),
@@ -402,7 +406,8 @@ def retention(days: int, field: str = "ttl") -> list[Violation]:
 
 def price(amount: Decimal, field: str) -> list[Violation]:
     """Check a price in USD for a GB."""
-    is_one = amount.is_finite() and 0 <= amount <= HIGHEST_PRICE and amount == round(amount, 6)
+    is_amount = amount.is_finite() and not amount.is_signed() and amount <= HIGHEST_PRICE
+    is_one = is_amount and amount == round(amount, 6)
     return [] if is_one else [Violation("Price", field)]
 
 
@@ -465,6 +470,9 @@ def tags(pairs: Iterable[tuple[str, str]], field: str = "tags") -> list[Violatio
 
 def _tag_text(text: str, field: str) -> list[Violation]:
     """Check what holds for the key and for the value of a tag."""
+    if _CONTROL.search(text):
+        shown = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text[:TAG_LENGTH])
+        return [Violation("TagCharacters", field, {"text": shown})]
     found = []
     if text.startswith(_RESERVED_TAG_PREFIXES):
         found.append(Violation("TagPrefix", field, {"text": text[:TAG_LENGTH]}))

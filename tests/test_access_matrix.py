@@ -21,6 +21,7 @@ PUBLIC = {
     "console:login": "the login page",
     "console:logout": "nobody is logged in, so nothing happens",
     "console:theme": "a cookie of the visitor's own",
+    "console:keys": "a cookie of the visitor's own",
     "console:language": "a cookie of the visitor's own",
     "console:healthz": "asked by the operator's tools",
     "console:readyz": "asked by the operator's tools",

@@ -12,6 +12,8 @@ from .addresses import block, canonical, in_block, literal
 from .columns import ADDRESS_COLUMNS, COLUMNS, LONG_COLUMNS, TEXT_COLUMNS
 from .terms import And, Comparison, Everything, Not, Or, Range, Search, Term
 
+_MOST_DIGITS = 19
+
 
 def to_condition(node: Search) -> str:
     """Return the SQL condition of a search; values are quoted literals, columns come from the field table."""
@@ -42,7 +44,8 @@ def _between(node: Range) -> str:
 def _anywhere(value: str, wildcard: bool) -> str:
     """Match any text field, and any number field when the value is a number."""
     conditions = [_in_field(field, value, wildcard) for field in TEXT_COLUMNS]
-    if value.isascii() and value.isdigit():
+    # More digits than the largest number has are in no number field, and may be too many to read as one.
+    if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS:
         conditions += [f"{quote(field)} = {int(value)}" for field in LONG_COLUMNS]
     return "(" + " OR ".join(conditions) + ")"
 

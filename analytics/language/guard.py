@@ -15,12 +15,12 @@ from console.texts import Text
 from .dialect import LogService
 from .functions import FUNCTIONS, MANY, NOT_YET
 from .places import fault
+from .tokens import LONGEST_VALUE
 
 _ = Text
 TABLE = "log"
 OWN_PREFIX = "flc_"
 MOST_NODES = 2000
-LONGEST_LITERAL = 4096
 
 _NODES = (
     *(exp.Select, exp.Union, exp.Intersect, exp.Except, exp.Subquery, exp.With, exp.CTE),
@@ -99,8 +99,8 @@ def _check_node(node: exp.Expr) -> None:
             _("The type %(type)s is not available", type=node.sql()),
             sorted(kind.name for kind in _CAST_TYPES),
         )
-    elif isinstance(node, exp.Literal) and len(node.name) > LONGEST_LITERAL:
-        raise fault(node, _("A value has at most %(most)s characters", most=LONGEST_LITERAL))
+    elif isinstance(node, exp.Literal) and len(node.name) > LONGEST_VALUE:
+        raise fault(node, _("A value has at most %(most)s characters", most=LONGEST_VALUE))
     elif isinstance(node, exp.Identifier) and node.name.lower().startswith(OWN_PREFIX):
         raise fault(node, _("Names cannot begin with %(prefix)s", prefix=OWN_PREFIX))
     elif isinstance(node, exp.CTE) and node.alias.lower() == TABLE:

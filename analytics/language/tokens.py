@@ -11,6 +11,7 @@ from console.texts import Text as _
 from .errors import error_at
 
 Kind = Literal["word", "quoted", "sign", "end"]
+LONGEST_VALUE = 4096
 
 _SPACE = re.compile(r"\s+")
 _SIGN = re.compile(r">=|<=|[:()\[\]<>=,]")
@@ -47,6 +48,8 @@ def tokenize(text: str) -> tuple[list[Token], int | None]:
         if text[place] == "|":
             return [*tokens, Token("end", "|", place, place)], place
         token = _next(text, place, tokens[-1] if tokens else None)
+        if token.end - token.start > LONGEST_VALUE:
+            raise error_at(text, place, _("A value has at most %(most)s characters", most=LONGEST_VALUE))
         tokens.append(token)
         place = token.end
     return [*tokens, Token("end", "", len(text), len(text))], None

@@ -7,7 +7,8 @@ from collections.abc import Container
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Max, Q, Sum
+from django.db.models import Count, F, Max, Q, Sum, Window
+from django.db.models.functions import RowNumber
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -23,6 +24,7 @@ from flowlogs.models import FlowLog, Logstore, Project
 from flowlogs.rules import RuleError
 
 CREATE = "log:CreateLogStore"
+MOST_FLOW_LOGS = 5
 LIVE = Q(parts__removed_at__isnull=True)
 
 
@@ -40,6 +42,9 @@ def log_service(request: ConsoleRequest, region_id: str) -> HttpResponse:
             store.search_url = reverse("analytics:search", kwargs=where)
             store.overview_url = reverse("analytics:overview", kwargs=where)
             store.flow_logs = flow_logs[project.name, store.name]
+            store.more_flow_logs = (
+                store.flow_logs[0]["total"] - len(store.flow_logs) if store.flow_logs else 0
+            )
     context = {
         "projects": projects,
         "may_create": allowed_here(request, CREATE),
@@ -87,10 +92,22 @@ def _stores(request: ConsoleRequest) -> dict[int, list[Any]]:
     return stores
 
 
-def _flow_logs(request: ConsoleRequest) -> dict[tuple[str, str], list[dict[str, str]]]:
+def _flow_logs(request: ConsoleRequest) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Return the first flow logs by name of each Logstore, each with how many the Logstore has in total."""
     flow_logs = defaultdict(list)
-    found = FlowLog.objects.filter(account=request.account, region=request.region).order_by("name")
-    for id, name, project, logstore in found.values_list("id", "name", "project_name", "logstore_name"):
-        url = reverse("flowlogs:flow-log-detail", args=[request.region.id, id])
-        flow_logs[project, logstore].append({"name": name, "url": url})
+    of_store = [F("project_name"), F("logstore_name")]
+    found = (
+        FlowLog.objects.filter(account=request.account, region=request.region)
+        .annotate(
+            place=Window(RowNumber(), partition_by=of_store, order_by=["name", "id"]),
+            total=Window(Count("id"), partition_by=of_store),
+        )
+        .filter(place__lte=MOST_FLOW_LOGS)
+        .order_by("name", "id")
+    )
+    for each in found.values("id", "name", "project_name", "logstore_name", "total"):
+        url = reverse("flowlogs:flow-log-detail", args=[request.region.id, each["id"]])
+        flow_logs[each["project_name"], each["logstore_name"]].append(
+            {"name": each["name"], "url": url, "total": each["total"]}
+        )
     return flow_logs

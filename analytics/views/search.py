@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -73,7 +74,7 @@ def _frame(store: Logstore, asked: Search) -> dict[str, Any]:
         "search": asked,
         "rows": min(12, asked.text.count("\n") + 1),
         "overview_url": pages.address(store, "overview"),
-        "fields_json": [{"name": field.name, "doc": gettext(field.doc)} for field in FIELDS],
+        "fields_json": {field.name: gettext(field.doc) for field in FIELDS},
         **pages.picker(asked.time),
     }
 
@@ -115,6 +116,10 @@ def _raw(store: Logstore, asked: Search) -> dict[str, Any]:
         "columns": [FIELD_BY_NAME[name] for name in order],
         "layouts": [(value, label, asked.address(layout=value)) for value, label in LAYOUTS.items()],
         "field_list": _field_list(store, asked),
+        "field_values": json.dumps(
+            dict(QueryDict(asked.address(tab=None, page=None, field=None)[1:]).items())
+        ),
+        "links_url": asked.address(links="1"),
         "download_url": pages.address(store, "download") + asked.address(tab="raw"),
         "histogram": histogram(result.histogram, time),
         "result": result,
@@ -197,13 +202,10 @@ def histogram(slots: tuple[Slot, ...], time: TimeRange) -> dict[str, Any]:
 
 
 def _field_list(store: Logstore, asked: Search) -> list[dict[str, Any]]:
-    """Return every field with where its top values are; those of the field that the address names are there."""
+    """Return every field, with its top values where the address names it."""
     return [
         {
             "field": field,
-            "url": pages.address(store, "field", field=field.name)
-            + asked.address(tab=None, page=None, field=None),
-            "page_url": asked.address(field=field.name),
             "values": top_values(store, asked, field) if field.name == asked.field else None,
         }
         for field in FIELDS

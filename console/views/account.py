@@ -1,4 +1,4 @@
-"""Login, logout, password, theme and language."""
+"""Login, logout, password, theme, language and shortcuts."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from django.utils.translation import check_for_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from console.context import THEME_COOKIE, THEMES
+from console.context import KEYS_COOKIE, THEME_COOKIE, THEMES
 
 _YEAR = timedelta(days=365)
 
@@ -77,6 +77,15 @@ def language(request: HttpRequest) -> HttpResponseBase:
     if wanted in dict(settings.LANGUAGES) and check_for_language(wanted):
         age = settings.LANGUAGE_COOKIE_AGE
         response.set_cookie(settings.LANGUAGE_COOKIE_NAME, wanted, max_age=age, samesite="Lax")
+    return response
+
+
+@require_POST
+def keys(request: HttpRequest) -> HttpResponseBase:
+    """Keep in a cookie whether single keys are shortcuts (WCAG 2.1.4: they can be switched off)."""
+    response = _back(request)
+    if request.POST.get("keys") in ("on", "off"):
+        response.set_cookie(KEYS_COOKIE, request.POST["keys"], max_age=_YEAR, samesite="Lax")
     return response
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -11,19 +12,31 @@ from django.utils.translation import gettext_lazy as _
 from console.models import Account
 from flowlogs.services.prices import PRICES
 
-from .shared import REQUIRED
+from .shared import REQUIRED, said
+
+_AMOUNT = re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+")
+
+
+class PriceField(forms.DecimalField):
+    """An amount in ASCII digits with an optional point; Decimal itself would take 1_0, ١ and -0 as well."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return the amount."""
+        if value not in self.empty_values and not _AMOUNT.fullmatch(str(value).strip()):
+            raise forms.ValidationError(said("Price"))
+        return super().to_python(value)
 
 
 class PricesForm(forms.Form):
     """What Log Service charges the account."""
 
-    storage_price = forms.DecimalField(
+    storage_price = PriceField(
         label=_("Storage"), help_text=_("USD for a GB that is stored for a month"), error_messages=REQUIRED
     )
-    index_price = forms.DecimalField(
+    index_price = PriceField(
         label=_("Index"), help_text=_("USD for a GB that is indexed"), error_messages=REQUIRED
     )
-    transformation_price = forms.DecimalField(
+    transformation_price = PriceField(
         label=_("Transformation"), help_text=_("USD for a GB that is transformed"), error_messages=REQUIRED
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from .kind import Kind, Values
 CSV, JSON = "csv", "json"
 FORMATS = (CSV, JSON)
 _SPACE = " \t\r\n,"
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 def read(kind: Kind, text: str) -> list[Entry]:
@@ -47,9 +49,9 @@ def _read_csv(kind: Kind, text: str) -> list[Entry]:
                 continue
             if names is None:
                 names = [cell.strip().lower() for cell in cells]
-                unknown = _unknown(kind, names)
-                if unknown:
-                    return [Entry(line, {}, tuple(unknown))]
+                broken = [*_unknown(kind, names), *_twice(names)]
+                if broken:
+                    return [Entry(line, {}, tuple(broken))]
                 continue
             entries.append(_csv_entry(line, names, cells))
     except csv.Error:
@@ -80,6 +82,12 @@ def _unknown(kind: Kind, names: Iterable[str]) -> list[Violation]:
     ]
 
 
+def _twice(names: Sequence[str]) -> list[Violation]:
+    """Name the columns that stand twice: of two cells only one would be taken."""
+    repeated = dict.fromkeys(name[:64] for place, name in enumerate(names) if name in names[:place])
+    return [Violation("FileColumnTwice", name, {"name": name}) for name in repeated]
+
+
 def _read_json(kind: Kind, text: str) -> list[Entry]:
     decoder = json.JSONDecoder()
     entries: list[Entry] = []
@@ -91,11 +99,15 @@ def _read_json(kind: Kind, text: str) -> list[Entry]:
         line, counted = line + text.count("\n", counted, at), at
         if at >= len(text) or (is_list and text[at] == "]"):
             return entries
+        begins = at
         try:
             item, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
             reason = getattr(error, "msg", "too deep or too long")
             return [*entries, Entry(line, {}, (Violation("FileJson", "", {"reason": reason}),))]
+        if "\\u" in text[begins:at] and _LONE.search(json.dumps(item, ensure_ascii=False)):
+            # what stores and shows texts cannot hold them
+            return [*entries, Entry(line, {}, (Violation("FileJson", "", {"reason": "lone surrogate"}),))]
         entries.append(_json_entry(kind, line, item))
 
 

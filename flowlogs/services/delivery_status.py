@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext
 
 from console import access, changes
 from console.models import Account
 from flowlogs import rules
-from flowlogs.models import FlowLog
+from flowlogs.models import Delivery, FlowLog
 from flowlogs.services import circumstances, coverage
 
 logger = logging.getLogger(__name__)
@@ -70,12 +71,16 @@ def delivery_failed(flow_log_id: str, code: str) -> None:
 
 
 def authorization_changed(account: Account, **_signal: Any) -> None:
-    """Say so at once on every started flow log when delivery is revoked, and take it back when it is authorized."""
+    """Say so at once on every started flow log when delivery is revoked, and take it back when it is authorized.
+
+    What has delivered before has not failed since: its windows waited.
+    """
     flow_logs = FlowLog.objects.filter(account=account)
     if access.delivery_authorized(account):
-        flow_logs.filter(delivery_error=REVOKED).update(
-            delivery_status=DeliveryStatus.NONE, delivery_error=""
-        )
+        revoked = flow_logs.filter(delivery_error=REVOKED)
+        delivered = Delivery.objects.filter(flow_log=OuterRef("pk"), state=Delivery.State.DELIVERED)
+        revoked.filter(Exists(delivered)).update(delivery_status=DeliveryStatus.SUCCESS, delivery_error="")
+        revoked.update(delivery_status=DeliveryStatus.NONE, delivery_error="")
     else:
         flow_logs.filter(status__in=(*coverage.COVERING, FlowLog.Status.ACTIVATING)).update(
             delivery_status=DeliveryStatus.FAILED, delivery_error=REVOKED

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Min, Prefetch, Q, QuerySet
+from django.core.paginator import Paginator
+from django.db.models import Aggregate, Max, Min, Prefetch, Q, QuerySet, Sum
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
@@ -18,6 +21,7 @@ from console.htmx import go_to
 from console.requests import ConsoleRequest
 from flowlogs import hints, services
 from flowlogs.exporter_form import BindingForm, ProfileForm
+from flowlogs.exporters import own_first
 from flowlogs.forms import add_violations
 from flowlogs.models import Collector, Exporter, ExporterBinding, FlowLog, Loss, Stream
 from flowlogs.rules import DEFAULT_INTERVAL, RuleError
@@ -25,6 +29,15 @@ from flowlogs.rules import DEFAULT_INTERVAL, RuleError
 SHOWN_LOSSES = 20
 SHOWN_STRAYS = 50
 PROTOCOLS = {5: "NetFlow v5", 9: "NetFlow v9", 10: "IPFIX"}
+ROWS = 20
+NAMES = ("datagrams", "flows", "unattributed_flows", "lost_flows", "lost_datagrams", "malformed")
+TERMS: dict[str, Aggregate] = {
+    **{f"{name}_of_all": Sum(name) for name in NAMES},
+    "longest_flow": Max("longest_flow_ms"),
+    "longest_delay": Max("longest_delay_ms"),
+    "ahead": Max("clock_offset_ms"),
+    "behind": Min("clock_offset_ms"),
+}
 BIND = "vpc:BindExporter"
 UNBIND = "vpc:UnbindExporter"
 MODIFY = "vpc:ModifyExporter"
@@ -36,23 +49,19 @@ def _exporters(request: ConsoleRequest) -> QuerySet[Exporter]:
     bindings = Prefetch(
         "bindings", ExporterBinding.objects.select_related("vpc", "vswitch", "network_interface")
     )
-    streams = Prefetch("streams", Stream.objects.order_by("-last_seen"))
-    return Exporter.objects.filter(mine | Q(account__isnull=True)).prefetch_related(bindings, streams)
+    return Exporter.objects.filter(mine | Q(account__isnull=True)).prefetch_related(bindings)
 
 
 @requires("vpc:DescribeExporters")
 def exporter_list(request: ConsoleRequest, region_id: str) -> HttpResponse:
-    """List exporters, those that need attention first."""
-    lateness = settings.FLOWLOG_LATENESS
-    interval = _shortest_interval(request)
-    lines = [
-        _line(exporter, interval, lateness) for exporter in _exporters(request).order_by("account", "address")
-    ]
+    """List a page of exporters: the account's own, bound ones first, then the newest of nobody."""
+    page = Paginator(own_first(_exporters(request)), ROWS).get_page(request.GET.get("page"))
     collector = (
         Collector.objects.filter(is_history=False, retired_at__isnull=True).order_by("-last_seen").first()
     )
     context = {
-        "lines": lines,
+        "lines": _lines(request, page.object_list),
+        "page": page,
         "collector": collector,
         "target": f"{settings.FLOWLOG_COLLECTOR_HOST}:{settings.FLOWLOG_COLLECTOR_PORT}",
         "may_bind": access.allowed_here(request, BIND),
@@ -64,9 +73,14 @@ def exporter_list(request: ConsoleRequest, region_id: str) -> HttpResponse:
 def exporter_detail(request: ConsoleRequest, region_id: str, exporter_id: str) -> HttpResponse:
     """Show one exporter: bindings, streams, losses, what matched no interface, and its profile."""
     exporter = get_object_or_404(_exporters(request), pk=exporter_id)
+    [line] = _lines(request, [exporter])
+    streams = exporter.streams.order_by("-last_seen", "pk")
+    page = Paginator(streams, ROWS).get_page(request.GET.get("page"))
     context = {
-        "line": _line(exporter, _shortest_interval(request), settings.FLOWLOG_LATENESS),
+        "line": line,
         "exporter": exporter,
+        "page": page,
+        "streams": [(stream, _protocol(stream.version)) for stream in page.object_list],
         "losses": Loss.objects.filter(Q(exporter=exporter) | Q(exporter__isnull=True)).order_by("-until")[
             :SHOWN_LOSSES
         ],
@@ -132,32 +146,35 @@ def _shortest_interval(request: ConsoleRequest) -> int:
     return active.aggregate(shortest=Min("interval"))["shortest"] or DEFAULT_INTERVAL
 
 
-def _line(exporter: Exporter, interval: int, lateness: int) -> dict[str, Any]:
-    """Add up what the streams of an exporter say."""
-    streams = list(exporter.streams.all())
-    names = (
-        "datagrams",
-        "flows",
-        "attributed_flows",
-        "unattributed_flows",
-        "lost_flows",
-        "lost_datagrams",
-        "malformed",
-    )
+def _lines(request: ConsoleRequest, exporters: Iterable[Exporter]) -> list[dict[str, Any]]:
+    """Add up what the streams of each exporter say, in the database: forged senders may have thousands."""
+    shown = list(exporters)
+    streams = Stream.objects.filter(exporter__in=[exporter.pk for exporter in shown]).order_by()
+    sums: dict[str, Any] = {row["exporter"]: row for row in streams.values("exporter").annotate(**TERMS)}
+    versions: dict[str, set[int]] = defaultdict(set)
+    for exporter, version in streams.values_list("exporter", "version").distinct():
+        versions[exporter].add(version)
+    interval = _shortest_interval(request)
+    return [_line(each, sums.get(each.pk, {}), versions[each.pk], interval) for each in shown]
+
+
+def _line(exporter: Exporter, row: dict[str, Any], versions: set[int], interval: int) -> dict[str, Any]:
+    sums = {name: row.get(f"{name}_of_all") or 0 for name in NAMES}
+    offsets = (row.get("ahead") or 0, row.get("behind") or 0)
     found = [
         hints.hold_back(
-            max((stream.longest_flow_ms for stream in streams), default=0),
-            max((stream.longest_delay_ms for stream in streams), default=0),
-            interval,
-            lateness,
+            row.get("longest_flow") or 0, row.get("longest_delay") or 0, interval, settings.FLOWLOG_LATENESS
         ),
-        hints.clock(max((stream.clock_offset_ms for stream in streams), key=abs, default=0)),
+        hints.clock(max(offsets, key=abs)),
     ]
     return {
         "exporter": exporter,
-        "streams": [(stream, PROTOCOLS.get(stream.version, _("Unsupported"))) for stream in streams],
-        "protocols": sorted({PROTOCOLS.get(stream.version, _("Unsupported")) for stream in streams}),
+        "protocols": sorted({_protocol(version) for version in versions}),
         "bindings": list(exporter.bindings.all()),
         "hints": [hint for hint in found if hint is not None],
-        **{name: sum(getattr(stream, name) for stream in streams) for name in names},
+        **sums,
     }
+
+
+def _protocol(version: int) -> str:
+    return PROTOCOLS.get(version, _("Unsupported"))

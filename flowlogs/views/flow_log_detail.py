@@ -18,7 +18,7 @@ from console import changes
 from console.htmx import is_fragment
 from console.requests import ConsoleRequest
 from flowlogs import ledger, old_families, scope, usage
-from flowlogs.models import Coverage, Delivery, FlowLog, IntervalChange, Vpc
+from flowlogs.models import Closing, Coverage, Delivery, FlowLog, IntervalChange, Vpc
 from flowlogs.rules import DELIVERY_REASONS
 from flowlogs.store.workers import WorkerFailure
 from flowlogs.views.access import on_flow_log
@@ -145,6 +145,7 @@ def _deliveries(request: ConsoleRequest, row: ShownFlowLog) -> dict[str, Any]:
     return {
         "page": page,
         "deliveries": found,
+        "waiting": _waiting(row.flow_log),
         "first_delivery": "" if found else _first_delivery(row.flow_log),
     }
 
@@ -178,6 +179,12 @@ CONTENTS = {
     LEDGER: _ledger,
     HISTORY: _history,
 }
+
+
+def _waiting(flow_log: FlowLog) -> int:
+    """Return how many closed windows of its VPC are still to be delivered."""
+    undelivered = (Closing.State.PENDING, Closing.State.DELIVERING)
+    return Closing.objects.filter(state__in=undelivered, window__vpc=flow_log.vpc_id).count()
 
 
 def _page_of_deliveries(request: ConsoleRequest, flow_log: FlowLog) -> Any:

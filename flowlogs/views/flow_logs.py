@@ -31,6 +31,7 @@ from flowlogs.views.shown import (
     ShownFlowLog,
     count_volumes,
     flow_logs_of,
+    missing_gates,
     shown,
 )
 
@@ -121,7 +122,7 @@ def _context(request: ConsoleRequest, asked: dict[str, Any], columns: tuple[str,
         "sizes": ",".join(str(size) for size in FlowLogFilter.SIZES),
         "used": circumstances.flow_logs_in(request.account, request.region),
         "quota": circumstances.quota(request.account),
-        "gates": access.gates(request.account),
+        "gates": missing_gates(access.gates(request.account)),
         "refusal": _refusal(request),
         "batch": _batch_refusals(request),
         "usual_acts": usual,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
 
@@ -9,27 +10,32 @@ from console.access import requires
 from console.requests import ConsoleRequest
 from flowlogs import ledger
 from flowlogs.store import workers
+from flowlogs.views.flow_log_detail import UNITS
+
+ROWS = 20
 
 
 @requires("vpc:DescribeFlowLogs")
 def show(request: ConsoleRequest, region_id: str) -> HttpResponse:
-    """Show where every decoded flow went, in the unit that the address asks for."""
+    """Show where every decoded flow went, in the unit that the address asks for.
+
+    Two lists, a page of each; whether anything is unexplained is told of all lines.
+    """
     unit = request.GET.get("unit", "flows")
-    if unit not in ledger.UNITS:
+    if unit not in UNITS:
         unit = "flows"
     try:
         book = ledger.ledger(request.account)
     except workers.WorkerFailure as error:
-        return render(
-            request, "flowlogs/ledger.html", {"error": str(error), "unit": unit, "units": ledger.UNITS}
-        )
+        return render(request, "flowlogs/ledger.html", {"error": str(error), "unit": unit, "units": UNITS})
+    region = request.region.pk
+    exporters = [line for line in book.exporters if line.exporter.region_id in (None, region)]
+    flow_logs = [line for line in book.flow_logs if line.flow_log.region_id == region]
     context = {
         "balanced": book.is_balanced,
-        "exporters": [
-            line for line in book.exporters if line.exporter.region_id in (None, request.region.pk)
-        ],
-        "flow_logs": [line for line in book.flow_logs if line.flow_log.region_id == request.region.pk],
+        "exporters": Paginator(exporters, ROWS).get_page(request.GET.get("exporters")),
+        "page": Paginator(flow_logs, ROWS).get_page(request.GET.get("page")),
         "unit": unit,
-        "units": ledger.UNITS,
+        "units": UNITS,
     }
     return render(request, "flowlogs/ledger.html", context)

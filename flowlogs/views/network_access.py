@@ -30,6 +30,7 @@ def on_kind(verb: str) -> Callable[[KindView], Callable[..., HttpResponseBase]]:
                 raise ActionDenied(kind.actions[verb])
             return view(request, kind)
 
+        guarded.verb = verb  # type: ignore[attr-defined]
         return guarded
 
     return decorate
@@ -50,6 +51,7 @@ def on_resource(verb: str) -> Callable[[ResourceView], Callable[..., HttpRespons
             require(request.user, *_permission(request, kind, verb, resource))
             return view(request, kind, resource)
 
+        guarded.verb = verb  # type: ignore[attr-defined]
         return guarded
 
     return decorate

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
+from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
+from flowlogs.networks.kind import Kind
 from flowlogs.networks.kinds import NAVIGATION, PARTS
 from flowlogs.views import network, network_import
 
@@ -24,7 +28,12 @@ def urlpatterns() -> list[URLPattern]:
             ("delete", f"{one}delete/", network.delete),
             *([] if kind.part_of else [("detail", one, network.detail)]),
         ]
-        found += [
-            path(route, partial(view, kind=kind), name=f"{kind.slug}-{name}") for name, route, view in pages
-        ]
+        found += [path(route, _of(kind, view), name=f"{kind.slug}-{name}") for name, route, view in pages]
     return found
+
+
+def _of(kind: Kind, view: Any) -> Callable[..., HttpResponseBase]:
+    """Return a view for one kind; it tells the action that it needs, as the views of other pages do."""
+    page = partial(view, kind=kind)
+    page.required_action = kind.actions[view.verb]  # type: ignore[attr-defined]
+    return page

@@ -22,7 +22,8 @@ from flowlogs.models import Exporter, ExporterBinding
 from flowlogs.overview import Overview, overview
 from flowlogs.rules import DELIVERY_REMEDIES
 from flowlogs.services import circumstances
-from flowlogs.views.shown import CREATE, DESCRIBE
+from flowlogs.services.delivery_status import REVOKED
+from flowlogs.views.shown import CREATE, DESCRIBE, missing_gates
 
 VPCS = 20
 
@@ -44,19 +45,20 @@ class Advice:
 def show(request: ConsoleRequest, region_id: str) -> HttpResponse:
     """Show the overview of the region."""
     state = overview(request.account, request.region)
+    gates = access.gates(request.account)
     context = {
         "state": state,
         "page": Paginator(state.vpcs, VPCS).get_page(request.GET.get("page")),
         "quota": circumstances.quota(request.account),
-        "advice": list(_advice(request, state)),
+        "advice": list(_advice(request, state, gates)),
         "may_create": access.allowed_here(request, CREATE),
         "create": CREATE,
-        "gates": access.gates(request.account),
+        "gates": gates,
     }
     return render(request, "flowlogs/overview.html", context)
 
 
-def _advice(request: ConsoleRequest, state: Overview) -> Iterator[Advice]:
+def _advice(request: ConsoleRequest, state: Overview, gates: list[str]) -> Iterator[Advice]:
     region = request.region
     if not region.flow_logs_available:
         yield Advice(
@@ -65,10 +67,10 @@ def _advice(request: ConsoleRequest, state: Overview) -> Iterator[Advice]:
             kind="warning",
         )
         return
-    if access.gates(request.account):
+    if gates:
         yield Advice(
             _("Flow logs need an authorization first"),
-            _("Activate flow logs, authorize their delivery and activate Log Service."),
+            missing_gates(gates),
             reverse("console:authorize"),
             _("Go to the authorization steps"),
             "warning",
@@ -81,13 +83,15 @@ def _advice(request: ConsoleRequest, state: Overview) -> Iterator[Advice]:
             _("VPCs"),
         )
         return
-    yield from _failures(state)
+    yield from _failures(state, gates)
     yield from _exporters(request)
-    yield from _bare(request, state)
+    yield from _bare(request, state, gates)
 
 
-def _failures(state: Overview) -> Iterator[Advice]:
-    for flow_log in state.failing[:3]:
+def _failures(state: Overview, gates: list[str]) -> Iterator[Advice]:
+    # what a missing gate holds up is said once, with the gates
+    failing = [each for each in state.failing if not gates or each.delivery_error != REVOKED]
+    for flow_log in failing[:3]:
         remedy = DELIVERY_REMEDIES.get(flow_log.delivery_error)
         yield Advice(
             _("%(name)s does not deliver") % {"name": flow_log.name},
@@ -119,7 +123,7 @@ def _exporters(request: ConsoleRequest) -> Iterator[Advice]:
     )
 
 
-def _bare(request: ConsoleRequest, state: Overview) -> Iterator[Advice]:
+def _bare(request: ConsoleRequest, state: Overview, gates: list[str]) -> Iterator[Advice]:
     bare = [each for each in state.vpcs if each.bare]
     if not bare or state.flow_logs >= circumstances.quota(request.account):
         if bare:
@@ -129,16 +133,22 @@ def _bare(request: ConsoleRequest, state: Overview) -> Iterator[Advice]:
                 kind="warning",
             )
         return
-    if not access.allowed_here(request, CREATE) or access.gates(request.account):
+    if not access.allowed_here(request, CREATE) or gates:
         return
     first = bare[0]
     title = ngettext(
         "%(count)s ENI is logged by nothing", "%(count)s ENIs are logged by nothing", state.bare
     ) % {"count": f"{state.bare:,}"}
+    text = _("A flow log of VPC %(name)s covers all its ENIs, later ones too.")
+    if first.bare < state.bare:
+        text = ngettext(
+            "%(count)s of them is in VPC %(name)s. A flow log of this VPC covers all its ENIs, later ones too.",
+            "%(count)s of them are in VPC %(name)s. A flow log of this VPC covers all its ENIs, later ones too.",
+            first.bare,
+        )
     yield Advice(
         title,
-        _("A flow log of VPC %(name)s covers all its ENIs, later ones too.")
-        % {"name": first.vpc.name or first.vpc.pk},
+        text % {"count": f"{first.bare:,}", "name": first.vpc.name or first.vpc.pk},
         create_url(request, first.vpc.pk),
         _("Create a flow log"),
         panel=True,

@@ -13,12 +13,12 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console.access import may, resource_name
+from console.access import ACTIVATE, AUTHORIZE, may, resource_name
 from console.requests import ConsoleRequest
 from flowlogs import listing
-from flowlogs.forms import TRAFFIC_PATHS
+from flowlogs.forms import TRAFFIC_PATHS, said
 from flowlogs.models import FlowLog, Logstore
-from flowlogs.rules import DELIVERY_REASONS, DELIVERY_REMEDIES
+from flowlogs.rules import DELIVERY_REASONS, DELIVERY_REMEDIES, GATE_CODES
 from flowlogs.services.flow_logs import TRANSIENT
 from flowlogs.usage import Volume
 
@@ -42,6 +42,20 @@ RESOURCE_PAGES = {
 }
 PLACE, OTHER_PLACE = "PLACE", "OTHER"
 """Stand for names in an address that is made once for many rows; names have no capitals."""
+
+
+def missing_gates(gates: Iterable[str]) -> str:
+    """Return which gates of an account are missing and what that holds up; empty if none is."""
+    missing = list(gates)
+    if not missing:
+        return ""
+    delivers = not {ACTIVATE, AUTHORIZE} & set(missing)
+    outcome = (
+        gettext("Until then no flow log can be created.")
+        if delivers
+        else gettext("Until then no flow log can be created, and none delivers.")
+    )
+    return " ".join([*(said(GATE_CODES[gate]) for gate in missing), outcome])
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,15 @@
 // The histogram is one stop of the Tab key; the arrow keys, Home and End move between its bars.
 "use strict";
 
+function makeOneStop() {
+  for (const group of document.querySelectorAll("[data-histogram]")) {
+    [...group.children].forEach((bar, index) => (bar.tabIndex = index === 0 ? 0 : -1));
+  }
+}
+
+makeOneStop();
+document.addEventListener("htmx:afterSwap", makeOneStop);
+
 document.addEventListener("keydown", (event) => {
   const group = event.target.closest?.("[data-histogram]");
   if (!group) return;

@@ -10,7 +10,8 @@
   const listOf = (editor) => document.getElementById(editor.getAttribute("aria-controls"));
 
   function fields() {
-    return JSON.parse(document.getElementById("query-fields").textContent);
+    const docs = JSON.parse(document.getElementById("query-fields").textContent);
+    return Object.entries(docs).map(([name, doc]) => ({ name, doc }));
   }
 
   // The word that ends at the caret, and whether it stands in the SQL part.

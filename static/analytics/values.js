@@ -1,4 +1,5 @@
-// A click on a value of a log offers what can be done with it; without this script it is added to the query.
+// A click on a value of a log offers what can be done with it. The values come as text, which keeps the page small,
+// and are made buttons here; without this script the page makes them on demand, and a click adds to the query.
 "use strict";
 
 (() => {
@@ -14,6 +15,38 @@
       menu().hidePopover();
     }
   });
+
+  function makeButtons() {
+    for (const table of document.querySelectorAll("table[data-plain]")) {
+      const fields = [...table.tHead.rows[0].cells].map((head) => head.textContent);
+      for (const row of table.tBodies[0].rows) {
+        [...row.cells].slice(1).forEach((cell, index) => makeButton(cell, fields[index + 1]));
+      }
+      table.removeAttribute("data-plain");
+    }
+    for (const list of document.querySelectorAll("ol[data-plain]")) {
+      for (const value of list.querySelectorAll("dd")) {
+        makeButton(value, value.previousElementSibling.textContent.slice(0, -1));
+      }
+      list.removeAttribute("data-plain");
+    }
+  }
+
+  function makeButton(cell, field) {
+    const inner = cell.firstElementChild;
+    if (inner?.matches(".muted")) return;
+    const button = document.createElement("button");
+    button.className = inner?.className ? `value ${inner.className}` : "value";
+    button.name = "add";
+    button.value = `${field}:${cell.textContent}`;
+    button.dataset.value = "";
+    if (inner?.title) button.title = inner.title;
+    button.textContent = cell.textContent;
+    cell.replaceChildren(button);
+  }
+
+  makeButtons();
+  document.addEventListener("htmx:afterSwap", makeButtons);
 
   function offer(value) {
     const popover = menu();

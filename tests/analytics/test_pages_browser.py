@@ -261,6 +261,20 @@ def test_a_value_goes_into_the_query(visit: Visit, owner: User, logs: list[Recor
     expect(menu).to_be_hidden()
 
 
+@pytest.mark.parametrize("layout", ["table", "list"])
+def test_every_value_becomes_the_button_that_the_page_would_make(
+    visit: Visit, owner: User, logs: list[Record], layout: str
+) -> None:
+    read = """() => [...document.querySelectorAll('.search-logs button[data-value]')].map(
+        (each) => [each.name, each.value, each.textContent, each.title, each.className])"""
+    time_range = f"from={logs[0][TIME] - 7200}&to={logs[0][TIME] + 7200}&layout={layout}"
+    page = visit_page(visit, owner, f"{SEARCH}?{time_range}")
+    made = page.evaluate(read)
+    page.goto(page.url + "&links=1")
+    assert made == page.evaluate(read)
+    assert len(made) > 200
+
+
 def test_a_bar_zooms_in_by_mouse_and_keyboard(visit: Visit, owner: User, logs: list[Record]) -> None:
     page = visit_page(visit, owner, f"{SEARCH}?range=4h")
     bars = page.locator("[data-histogram] button")
@@ -354,10 +368,12 @@ def test_everything_works_without_scripts(visit: Visit, owner: User, logs: list[
     assert shown(page) == rejected
     page.get_by_label("Next page").click()
     assert shown(page) == rejected
+    page.get_by_role("link", name="Make every value a button").click()
     page.locator('button[data-value][value="direction:in"]').first.click()
     assert "direction" in page.get_by_label("Query", exact=True).input_value()
     page.locator(".search-field summary", has_text="dstport").click()
-    page.get_by_role("link", name="Top 10 values").first.click()
+    page.get_by_role("button", name="Top 10 values").locator("visible=true").first.click()
+    assert "field=dstport" in page.url
     page.locator("[data-histogram] button").last.click()
     assert re.search(r"from=\d+&to=\d+", page.url)
     visitor.go(OVERVIEW)

@@ -138,7 +138,7 @@ class TestRawLogs:
         assert 'title="UDP"' in html
 
     def test_both_layouts_hold_the_same_values(self, page: Page, logs: list[Record]) -> None:
-        table, listed = (page(layout=layout) for layout in ("table", "list"))
+        table, listed = (page(layout=layout, links=1) for layout in ("table", "list"))
         values = re.compile(r'name="add" value="([^"]+)"')
         # The list keeps the order of the record, the table puts the flow first.
         assert sorted(values.findall(table.content.decode())) == sorted(
@@ -185,6 +185,50 @@ class TestTime:
         assert response.status_code == 200
         assert message in response.context["error"].title
         assert "logs" not in response.context
+
+
+NUL = "a\0b"
+
+
+@pytest.mark.parametrize("path", ["", "download/", "overview/", "fields/srcaddr/", "charts/overview/totals/"])
+@pytest.mark.parametrize(
+    ("parameters", "refused"),
+    [
+        pytest.param({"page": NUL}, False, id="page"),
+        pytest.param({"from": NUL, "to": "5"}, True, id="from"),
+        pytest.param({"from": "5", "to": NUL}, True, id="to"),
+        pytest.param({"at": NUL}, True, id="at"),
+        pytest.param({"range": NUL}, True, id="range"),
+        pytest.param({"range": NUL, "from": NUL, "to": NUL, "at": NUL, "page": NUL}, True, id="all"),
+        pytest.param({"q": NUL}, True, id="query"),
+        pytest.param({"page_size": NUL, "tab": NUL, "layout": NUL, "field": NUL}, False, id="choices"),
+    ],
+)
+def test_a_nul_in_a_parameter_is_refused_or_the_default(
+    path: str, parameters: dict[str, str], refused: bool, client: Client, reader: User, logstore: Logstore
+) -> None:
+    client.force_login(reader)
+    response = client.get(BASE + path, parameters)
+    assert response.status_code in (200, 400)
+    takes_query = not path.startswith(("overview", "charts"))
+    if refused and ("q" not in parameters or takes_query):
+        assert "Null characters are not allowed" in response.content.decode()
+
+
+def test_thousands_of_digits_are_a_mistake_with_its_place(page: Page) -> None:
+    for text in ("9" * 4301, "* | select " + "9" * 4301):
+        response = page(text)
+        assert response.status_code == 200
+        assert "A value has at most 4096 characters" in response.context["error"].title
+        assert f"column {text.index('9') + 1}" in response.context["error"].text
+
+
+@pytest.mark.parametrize("layout", ["table", "list"])
+@pytest.mark.parametrize("text", ["", "log-status: OK"])
+def test_a_page_of_records_is_small(text: str, layout: str, page: Page, logs: list[Record]) -> None:
+    response = page(text, layout=layout)
+    assert len(response.context["logs"]) == 20
+    assert len(response.content) <= 60_000
 
 
 class TestClicks:

@@ -61,7 +61,9 @@ def test_revoking_needs_the_name_of_the_role(client: Client, owner: User, accoun
 def test_revoking_says_what_will_stop(client: Client, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(hooks._dependents, "test", lambda account: ["3 flow logs in cn-hangzhou"])
     client.force_login(owner)
-    assert "3 flow logs in cn-hangzhou" in client.get("/authorize/revoke/").content.decode()
+    page = client.get("/authorize/revoke/").content.decode()
+    assert "3 flow logs in cn-hangzhou" in page
+    assert "are delivered once delivery is authorized again." in page
 
 
 def test_ram_user_may_not_revoke(client: Client, owner: User, reader: User, account: Account) -> None:

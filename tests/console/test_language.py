@@ -61,3 +61,13 @@ def test_another_language_changes_nothing(client: Client, db: None, value: str) 
     answer = client.post("/language/", {"language": value, "next": "https://example.com/"})
     assert answer["Location"] == "/"
     assert "flowlog_language" not in answer.cookies
+
+
+def test_single_keys_can_be_switched_off_and_on_again(client: Client, owner: User) -> None:
+    client.force_login(owner)
+    assert "Switch single-key shortcuts off" in client.get("/password/").content.decode()
+    assert client.post("/keys/", {"keys": "off", "next": "/password/"})["Location"] == "/password/"
+    assert "Switch single-key shortcuts on" in client.get("/password/").content.decode()
+    client.post("/keys/", {"keys": "on", "next": "https://example.com/"})
+    assert client.cookies["flowlog_keys"].value == "on"
+    assert "flowlog_keys" not in client.post("/keys/", {"keys": "maybe"}).cookies

@@ -163,6 +163,10 @@ def test_only_what_decides_is_needed(others: list[Any], action: str, resource: s
         pytest.param("{'Version': 1}", 1, 2, "double quotes", id="single quotes"),
         pytest.param('{"a": 1} x', 1, 10, "Extra data", id="more after it"),
         pytest.param('{"a": 1, "a": 2}', 0, 0, "a stands twice", id="an element twice"),
+        pytest.param(r'{"a": ["x\u0000"]}', 0, 0, r"U\+0000", id="NUL in a text"),
+        pytest.param(r'{"a": "\ud800"}', 0, 0, r"U\+D800", id="a lone surrogate"),
+        pytest.param(r'{"\udfff": 1}', 0, 0, r"U\+DFFF", id="a lone surrogate in an element"),
+        pytest.param(r'{"\ud800": 1, "\ud800": 2}', 0, 0, r"U\+D800", id="such an element twice"),
         pytest.param("[" * 6000, 0, 0, "nested too deeply", id="nested"),
         pytest.param("9" * 5000, 0, 0, "too long", id="a number of 5000 digits"),
         pytest.param(" " * (LONGEST + 1), 0, 0, "at most 6144", id="too long"),
@@ -215,3 +219,15 @@ def test_system_policies_have_no_problems(name: str) -> None:
 def test_a_document_without_problems_can_be_followed(document: Any) -> None:
     if not problems(document):
         assert parse(document)
+
+
+@pytest.mark.parametrize("text", ["vpc:*\x00", "vpc:\ud800"], ids=["NUL", "a lone surrogate"])
+@pytest.mark.parametrize("element", ["Action", "Resource"])
+def test_a_document_holds_no_character_that_cannot_be_stored(element: str, text: str) -> None:
+    statement = {"Effect": "Allow", "Action": "vpc:*", "Resource": "*", element: [text]}
+    [found] = problems({"Version": "1", "Statement": [statement]})
+    assert str(found) == f"The document holds the character U+{ord(text[-1]):04X}, which no text may hold."
+
+
+def test_a_pair_of_surrogates_is_a_character_as_any() -> None:
+    assert read(r'{"a": "\ud83d\ude00"}') == {"a": "\U0001f600"}

@@ -229,6 +229,14 @@ def test_a_folder_that_cannot_be_written_is_named(
     assert f"cannot write to {name} {folder}: " in refusal(installation.up())
 
 
+def test_a_database_that_is_none_is_one_clear_line(installation: Installation) -> None:
+    home = Path(installation.environ["FLOWLOG_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "flowlog.sqlite3").write_bytes(b"no database" * 1000)
+    error = refusal(installation.up())
+    assert f"cannot prepare the database {home / 'flowlog.sqlite3'}: file is not a database" in error
+
+
 @pytest.mark.parametrize("host", ["203.0.113.1", "no-such-host.invalid", "a..b"])
 def test_a_collector_host_that_cannot_be_bound_is_named(installation: Installation, host: str) -> None:
     installation.environ["FLOWLOG_COLLECTOR_HOST"] = host

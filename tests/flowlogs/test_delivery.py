@@ -395,6 +395,24 @@ def test_a_revoked_role_stops_delivery_and_nothing_is_missing_once_it_is_back(la
     assert flow_log.delivery_status == "SUCCESS"
 
 
+@pytest.mark.parametrize("delivered", [True, False])
+def test_authorized_again_a_flow_log_is_as_well_as_it_was(
+    lab, owner, django_capture_on_commit_callbacks, delivered
+):
+    flow_log = lab.flow_log()
+    if delivered:
+        mixed_traffic(lab)
+        lab.finish()
+    with django_capture_on_commit_callbacks(execute=True):
+        revoke_delivery(lab.account, owner)
+    flow_log.refresh_from_db()
+    assert (flow_log.delivery_status, flow_log.delivery_error) == ("FAILED", "RoleRevoked")
+    with django_capture_on_commit_callbacks(execute=True):
+        authorize_delivery(lab.account, owner)
+    flow_log.refresh_from_db()
+    assert (flow_log.delivery_status, flow_log.delivery_error) == ("SUCCESS" if delivered else "", "")
+
+
 def test_one_flow_log_that_fails_does_not_stop_another(lab):
     failing, working = lab.flow_log("gone"), lab.flow_log("flows")
     mixed_traffic(lab)

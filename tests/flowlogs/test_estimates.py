@@ -1,6 +1,7 @@
 """What a new flow log would generate, against records that were really made of the same flows."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import duckdb
@@ -10,7 +11,7 @@ from console.models import Account, User
 from flowlogs import estimates, fees, usage
 from flowlogs.aggregate import LINE_OVERHEAD
 from flowlogs.estimates import Estimate, Line, estimate
-from flowlogs.models import FlowLog, IntervalChange
+from flowlogs.models import FlowLog, IntervalChange, Logstore
 from flowlogs.preview import preview
 from flowlogs.record import FIELDS, quote
 from flowlogs.rules import FlowLogValues
@@ -168,6 +169,38 @@ def test_fees_come_on_top_of_what_the_region_generates(lab: Lab, account: Accoun
     assert line.generation == fees.monthly_estimate(line.size // 30, beside).fee
     assert line.indexing == fees.cost(line.size, Decimal("0.35"))
     assert lines(ask(lab))[1].indexing == 0
+
+
+def test_the_whole_day_counts_though_samples_and_the_logstore_are_young(lab: Lab) -> None:
+    """As on a new demo installation: the past is delivered into a Logstore that is made now."""
+    lab.flow_log(interval=10)
+    for hour in range(24):
+        lab.move(START + 3600 * hour + 590)
+        # busier by day: the last minutes are not like the rest
+        flows = range(0, 600, 40 if hour < 12 else 10)
+        at = START + 3600 * hour
+        lab.send(*(flow(at=at + second, srcport=1000 + second // 90) for second in flows))
+        lab.work()
+    lab.keep_house()
+    late = START + 23 * 3600 + 1800
+    for minute in range(13):
+        lab.move(late + 60 * minute + 50)
+        ports = (4000, 4001, 5000 + minute)
+        lab.send(*(flow(at=late + 60 * minute + 9, srcport=port) for port in ports))
+    lab.finish(late + 600)
+    Logstore.objects.update(created_at=datetime.fromtimestamp(lab.now, UTC))
+    found = ask(lab)
+    assert found.seconds > 23 * 3600
+    assert (found.by_samples, found.approximate) == ([1, 5], [])
+    assert 0 < found.sampled_minutes <= 30
+    for interval, line in lines(found).items():
+        assert line.records == pytest.approx(really(lab, found, interval), rel=0.1), interval
+
+
+def test_a_combination_that_is_refused_has_no_estimate(lab: Lab) -> None:
+    found = ask(lab, traffic_type="Drop", traffic_paths=("vbr",))
+    assert found.is_refused
+    assert not found.lines
 
 
 def test_what_nothing_captured_has_nodata_at_least(lab: Lab) -> None:

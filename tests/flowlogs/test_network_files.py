@@ -41,7 +41,12 @@ def found(account: Account, region: Region, text: str, slug: str = "eni") -> lis
             id="a cell of two lines",
         ),
         pytest.param("id,colour\neni-x,red\n", [(1, "colour", "FileColumn")], id="unknown column"),
+        pytest.param(
+            "id,name,Name\neni-x,one,two\n", [(1, "name", "FileColumnTwice")], id="a column that stands twice"
+        ),
         pytest.param(HEADING + "eni-x,ok\n", [(2, "", "FileCells")], id="too few cells"),
+        pytest.param('[{"name": "\\ud800"}]', [(1, "", "FileJson")], id="a lone surrogate"),
+        pytest.param('[{"\\ud800": 1}]', [(1, "", "FileJson")], id="a lone surrogate in a name"),
         pytest.param(
             '[\n {"name": "ok", "vswitch_id": "vsw-vpc-1-a", "private_ip": "10.0.0.9"},\n'
             ' {"name": "ok",\n  "vswitch_id": "vsw-vpc-1-a", "private_ip": ["10.0.0.10"]}\n]',

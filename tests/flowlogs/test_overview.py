@@ -101,12 +101,14 @@ def test_it_costs_the_same_number_of_queries_however_much_there_is(
     owner: User,
     account: Account,
     region: Region,
+    make_flow_log: MakeFlowLog,
     many_flow_logs: Callable[[int], None],
     django_assert_num_queries: Callable[[int], object],
 ) -> None:
+    make_flow_log(resource_type="NetworkInterface", resource_id="eni-vsw-vpc-1-a-1")
     client.force_login(owner)
     client.get(PAGE)
-    with django_assert_num_queries(17) as few:  # type: ignore[attr-defined]
+    with django_assert_num_queries(16) as few:  # type: ignore[attr-defined]
         client.get(PAGE)
     many_flow_logs(30)
     for number in range(2, 8):
@@ -147,6 +149,41 @@ def test_a_failing_delivery_is_said_with_its_remedy(
     page = client.get(PAGE).content.decode()
     assert "front does not deliver" in page
     assert "Create a Logstore with the same name" in page
+
+
+def test_the_number_of_a_vpc_is_said_beside_that_of_the_region(
+    client: Client, owner: User, account: Account, region: Region, vpc: Vpc
+) -> None:
+    make_interface(make_vpc(account, region, "vpc-2").vswitches.first(), 1)  # type: ignore[arg-type]
+    client.force_login(owner)
+    page = client.get(PAGE).content.decode()
+    assert "4 ENIs are logged by nothing" in page
+    assert "3 of them are in VPC" in page
+
+
+def test_a_revoked_role_is_said_once_and_by_its_name(
+    client: Client, owner: User, make_flow_log: MakeFlowLog
+) -> None:
+    flow_log = make_flow_log(name="front")
+    FlowLog.objects.filter(pk=flow_log.pk).update(delivery_status="FAILED", delivery_error="RoleRevoked")
+    client.force_login(owner)
+    assert "front does not deliver" in client.get(PAGE).content.decode()
+    Role.objects.all().delete()
+    for address in (PAGE, "/cn-hangzhou/flow-logs/"):
+        page = client.get(address).content.decode()
+        assert "front does not deliver" not in page
+        assert (
+            "the role or its policy is missing. Until then no flow log can be created, and none delivers."
+            in page
+        )
+        assert "not activated" not in page
+
+
+def test_without_log_service_alone_flow_logs_go_on_delivering(client: Client, owner: User, vpc: Vpc) -> None:
+    Account.objects.update(log_service_activated_at=None)
+    client.force_login(owner)
+    page = client.get(PAGE).content.decode()
+    assert "Simple Log Service is not activated yet. Until then no flow log can be created." in page
 
 
 def test_a_reader_sees_create_disabled_with_the_action(client: Client, reader: User, vpc: Vpc) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -9,10 +13,25 @@ from pytest_django.asserts import assertContains, assertNotContains
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from console.models import User
-from flowlogs import hints
-from flowlogs.models import Exporter, ExporterBinding, NetworkInterface, Stream, Unattributed, Vpc
+from flowlogs import hints, ledger
+from flowlogs.ledger import Amount
+from flowlogs.models import (
+    Collector,
+    Exporter,
+    ExporterBinding,
+    FlowLog,
+    NetworkInterface,
+    Stream,
+    Unattributed,
+    Vpc,
+)
+
+from .conftest import MakeFlowLog
 
 LIST = "/cn-hangzhou/exporters/"
+LEDGER = "/cn-hangzhou/ledger/"
+LARGEST = 60_000
+MANY = 300
 
 
 def make_exporter(number: int = 1, **values: object) -> Exporter:
@@ -24,6 +43,26 @@ def make_exporter(number: int = 1, **values: object) -> Exporter:
         unattributed_flows=2, lost_flows=9, longest_delay_ms=1000, last_seen=timezone.now(),
     )  # fmt: skip
     return exporter
+
+
+def make_strangers(count: int, **values: object) -> None:
+    """Make exporters of nobody with a stream each, ``10.1.0.0`` the newest, all after what is there."""
+    now = timezone.now()
+    exporters = Exporter.objects.bulk_create(
+        Exporter(
+            id=f"exp-forged-{number:03}",
+            address=f"10.1.{number // 256}.{number % 256}",
+            last_seen=now + timedelta(hours=1, seconds=-number),
+        )
+        for number in range(count)
+    )
+    Stream.objects.bulk_create(
+        Stream(exporter=each, port=4000, domain=1, version=10, last_seen=now, **values) for each in exporters
+    )
+
+
+def cards(page: str) -> list[str]:
+    return re.findall(r'<section class="card" id="(exp-[^"]+)"', page)
 
 
 @pytest.fixture
@@ -223,3 +262,110 @@ def test_losses_are_counted_in_words_that_fit(as_owner: Client, vpc: Vpc, lost: 
     response = as_owner.get(LIST)
     assertContains(response, f"<dd>{said}")
     assertContains(response, "1 flow</a>")
+
+
+def test_the_account_s_own_exporters_come_before_the_newest_of_nobody(as_owner: Client, vpc: Vpc) -> None:
+    make_strangers(MANY, longest_flow_ms=3_600_000, clock_offset_ms=-3_600_000)
+    make_exporter(1, account=vpc.account, region=vpc.region)
+    bound = make_exporter(2, account=vpc.account, region=vpc.region)
+    Exporter.objects.filter(pk=bound.pk).update(last_seen=timezone.now() - timedelta(days=9))
+    ExporterBinding.objects.create(exporter=bound, vpc=vpc)
+    pages = [as_owner.get(f"{LIST}?page={number}").content.decode() for number in range(1, 17)]
+    shown = [card for page in pages for card in cards(page)]
+    assert shown[:4] == ["exp-2", "exp-1", "exp-forged-000", "exp-forged-001"]
+    assert len(shown) == len(set(shown)) == MANY + 2
+    assert max(len(page.encode()) for page in pages) <= LARGEST
+    assert "302 items" in pages[0]
+    assert 'href="?page=2"' in pages[0]
+
+
+def test_a_card_adds_up_all_streams_of_its_exporter(as_owner: Client, vpc: Vpc) -> None:
+    exporter = make_exporter()
+    Stream.objects.create(
+        exporter=exporter, port=4001, domain=2, version=9, datagrams=2000, flows=10, attributed_flows=10,
+        clock_offset_ms=-40_000, longest_flow_ms=3_600_000, last_seen=timezone.now(),
+    )  # fmt: skip
+    [line] = as_owner.get(LIST).context["lines"]
+    assert (line["datagrams"], line["flows"], line["lost_flows"]) == (2007, 15, 9)
+    assert line["protocols"] == ["IPFIX", "NetFlow v9"]
+    assert [hint.title for hint in line["hints"]] == [
+        "This exporter holds flows back for up to 60 min",
+        "The clock of this exporter is 40 s ahead of the collector's",
+    ]
+
+
+def test_the_streams_of_an_exporter_are_paged_and_its_counters_are_of_all(
+    as_owner: Client, vpc: Vpc, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    exporter = make_exporter()
+    url = f"{LIST}{exporter.pk}/"
+    with django_assert_max_num_queries(25) as few:
+        as_owner.get(url)
+    now = timezone.now()
+    Stream.objects.bulk_create(
+        Stream(exporter=exporter, port=4000, domain=domain, version=9, datagrams=1, last_seen=now)
+        for domain in range(2, MANY + 1)
+    )
+    with django_assert_max_num_queries(len(few)):
+        responses = [as_owner.get(url)]
+    responses += [as_owner.get(f"{url}?page={number}") for number in range(2, 16)]
+    domains = [stream.domain for each in responses for stream, protocol in each.context["streams"]]
+    assert sorted(domains) == list(range(1, MANY + 1))
+    assert max(len(each.content) for each in responses) <= LARGEST
+    assert responses[0].context["line"]["datagrams"] == 7 + MANY - 1
+    assertContains(responses[0], "300 items")
+
+
+def test_labels_say_which_datagrams_are_counted(as_owner: Client, vpc: Vpc) -> None:
+    Collector.objects.create(id="col-1", datagrams=3, last_seen=timezone.now())
+    make_exporter()
+    response = as_owner.get(LIST)
+    assertContains(response, "<dd>3<small>by this collector, without replayed history</small></dd>")
+    assertContains(response, "<dt>Datagrams, history included</dt><dd>7</dd>")
+    detail = as_owner.get(f"{LIST}exp-1/")
+    assertContains(detail, "The counters are of all collectors, replayed history included.")
+
+
+def test_the_ledger_pages_both_lists_and_judges_all_lines(
+    as_owner: Client,
+    vpc: Vpc,
+    make_flow_log: MakeFlowLog,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = make_flow_log()
+    make_exporter(1, account=vpc.account, region=vpc.region)
+    with django_assert_max_num_queries(25) as few:
+        assertNotContains(as_owner.get(LEDGER), 'class="pagination"')
+    make_strangers(MANY)
+    copies = []
+    for number in range(1, MANY):
+        row.pk, row.name = f"fl-{number:03}", f"flow-log-{number:03}"
+        copies.append(
+            FlowLog(**{field.attname: getattr(row, field.attname) for field in FlowLog._meta.fields})
+        )
+    FlowLog.objects.bulk_create(copies)
+    with django_assert_max_num_queries(len(few)):
+        first = as_owner.get(LEDGER)
+    pages = [as_owner.get(f"{LEDGER}?page={number}&exporters={number}&unit=bytes") for number in range(2, 17)]
+    exporters = [line.exporter.pk for each in [first, *pages] for line in each.context["exporters"]]
+    assert exporters[:2] == ["exp-1", "exp-forged-000"]
+    assert len(set(exporters)) == MANY + 1
+    names = {line.flow_log.name for each in [first, *pages] for line in each.context["page"]}
+    assert len(names) == MANY
+    assert max(len(each.content) for each in [first, *pages]) <= LARGEST
+    assertContains(pages[0], 'href="?page=2&amp;exporters=3&amp;unit=bytes"')
+    assertContains(pages[0], 'href="?page=3&amp;exporters=2&amp;unit=bytes"')
+    assertContains(pages[0], 'href="?page=2&amp;exporters=2&amp;unit=packets"')
+    assertContains(first, "Nothing is unexplained")
+    book = ledger.ledger(vpc.account)
+    book.exporters[-1] = replace(book.exporters[-1], decoded=Amount(1))
+    monkeypatch.setattr(ledger, "ledger", lambda account: book)
+    assertContains(as_owner.get(LEDGER), "Something is unexplained")
+
+
+def test_the_units_of_the_ledger_are_in_the_language_of_the_page(as_owner: Client, vpc: Vpc) -> None:
+    page = as_owner.get(LEDGER, headers={"Accept-Language": "zh-CN"}).content.decode()
+    tabs = re.findall(r'<a href="\?unit=\w+"[^>]*>([^<]+)</a>', page)
+    assert len(tabs) == 3
+    assert not set(tabs) & {"Flows", "Packets", "Bytes"}

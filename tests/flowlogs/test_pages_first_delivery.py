@@ -19,7 +19,7 @@ SAID = "The first delivery follows about a minute after the end of the first win
 
 
 def details(client: Client, flow_log: FlowLog) -> str:
-    return unescape(client.get(f"/cn-hangzhou/flow-logs/{flow_log.pk}/").content.decode())
+    return unescape(client.get(f"/cn-hangzhou/flow-logs/{flow_log.pk}/?tab=deliveries").content.decode())
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ def test_deleting_asks_first_and_names_what_goes(page: Client, three: list[FlowL
     sent = {"act": "delete", "ids": [three[0].pk, three[2].pk]}
     html = text(page.post(BATCH, sent))
     assert "2 flow logs will be deleted" in html
-    assert "Records that were delivered stay readable" in html
+    assert "Windows up to now are still delivered. Records stay readable" in html
+    assert "deliveries, ledgers and fees are kept" in html
     assert "alpha" in html
     assert "beta" not in html
     assert "That is not the number of flow logs." in text(page.post(BATCH, sent | {"confirmation": "3"}))

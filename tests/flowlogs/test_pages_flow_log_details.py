@@ -227,3 +227,13 @@ def queries(page: Client, url: str) -> int:
     with CaptureQueriesContext(connection) as found:
         assert page.get(url).status_code == 200
     return len(found)
+
+
+def test_closed_windows_that_wait_are_told(page: Client, make_flow_log: MakeFlowLog) -> None:
+    flow_log = make_flow_log()
+    address = f"/cn-hangzhou/flow-logs/{flow_log.pk}/?tab=deliveries"
+    assert "to be delivered" not in page.get(address).content.decode()
+    for number in range(2):
+        window = Window.objects.create(vpc=flow_log.vpc, interval=10, start=600 * number)
+        Closing.objects.create(window=window, number=0)
+    assert "2 closed windows of this VPC wait to be delivered" in page.get(address).content.decode()

@@ -54,6 +54,26 @@ def test_what_breaks_a_rule_is_said_and_changes_nothing(page: Client, flow_log: 
     assert flow_log.tags == {"team": "network"}
 
 
+@pytest.mark.parametrize("sent", [("a\x00b", "c"), ("a", "c\x1bd"), ("a\x7fb", "")])
+def test_tags_have_no_control_characters(
+    page: Client, flow_log: FlowLog, here: str, sent: tuple[str, str]
+) -> None:
+    html = text(page.post(here, {"tags_key": [sent[0]], "tags_value": [sent[1]]}))
+    assert "\N{REPLACEMENT CHARACTER}" in html
+    assert "cannot contain control characters." in html
+    flow_log.refresh_from_db()
+    assert flow_log.tags == {"team": "network"}
+
+
+def test_a_description_has_no_nul(page: Client, flow_log: FlowLog) -> None:
+    response = page.post(
+        f"{LIST}{flow_log.pk}/edit/", {"name": "web", "description": "a\x00b", "interval": "10"}
+    )
+    assert "Null characters are not allowed." in text(response)
+    flow_log.refresh_from_db()
+    assert flow_log.description == ""
+
+
 def test_another_row_changes_nothing_yet(page: Client, flow_log: FlowLog, here: str) -> None:
     sent = {"tags_key": ["env", ""], "tags_value": ["test", ""], "refresh": "tag"}
     assert page.post(here, sent).content.decode().count('name="tags_key"') == 3

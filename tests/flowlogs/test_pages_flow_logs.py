@@ -305,7 +305,9 @@ def test_edit_says_what_is_wrong(page: Client, make_flow_log: MakeFlowLog) -> No
 def test_delete_takes_the_name(page: Client, make_flow_log: MakeFlowLog) -> None:
     flow_log = make_flow_log(name="web")
     url = f"{LIST}{flow_log.pk}/delete/"
-    assert "stay readable in logs/flows" in text(page.get(url))
+    asked = text(page.get(url))
+    assert "stay readable in logs/flows" in asked
+    assert "deliveries, ledger and fees are kept" in asked
     assert "That is not the name of the flow log." in text(page.post(url, {"confirmation": "Web"}))
     flow_log.refresh_from_db()
     assert flow_log.status == "Active"

@@ -202,6 +202,11 @@ def test_the_interval_is_edited_in_the_row(visit: Visit, owner: User, make_flow_
     row = page.get_by_role("row").filter(has_text="alpha")
     row.get_by_role("button", name="Edit").click()
     expect(row.get_by_label("Sampling interval")).to_be_focused()
+    # the longest choice is not cut off
+    fits = (
+        "each => { const own = each.offsetWidth; each.style.width = 'auto'; return own >= each.offsetWidth; }"
+    )
+    assert row.get_by_label("Sampling interval").evaluate(fits)
     row.get_by_role("button", name="Cancel").click()
     expect(row.get_by_text("10 min")).to_be_visible()
     row.get_by_role("button", name="Edit").click()

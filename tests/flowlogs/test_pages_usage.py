@@ -192,7 +192,10 @@ def test_the_owner_sets_prices_and_it_is_written_down(
     assert changes.history(account.pk).count() == 1, "nothing changed the second time"
 
 
-@pytest.mark.parametrize("amount", ["-1", "0.0000001", "1000000", "1e999999", "NaN", "Infinity", "x", ""])
+@pytest.mark.parametrize(
+    "amount",
+    ["-1", "-0", "+1", "0.0000001", "1000000", "1e999999", "1_0", "١", ".", "NaN", "Infinity", "x", ""],
+)
 def test_what_is_no_price_is_refused(as_owner: Client, account: Account, amount: str) -> None:
     response = as_owner.post(PRICES, {**NEW_PRICES, "index_price": amount})
     assert response.status_code == 200
@@ -207,6 +210,8 @@ def test_the_service_asks_and_judges_by_itself(account: Account, reader: User, o
         set_prices(account, reader, {"index_price": Decimal(1)})
     with pytest.raises(RuleError):
         set_prices(account, owner, {"index_price": Decimal(-1)})
+    with pytest.raises(RuleError):
+        set_prices(account, owner, {"index_price": Decimal("-0")})
 
 
 def test_who_may_not_set_prices_sees_the_name_of_the_action(client: Client, reader: User) -> None:

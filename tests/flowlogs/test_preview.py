@@ -137,6 +137,12 @@ def test_a_new_logstore_has_nothing_twice(crowd: Vpc, account: Account, region: 
     assert preview(account, region, replace(VALUES, logstore_name="other"), ["vpc-1"]).doubles == []
 
 
+def test_what_is_refused_is_not_recorded_twice(crowd: Vpc, account: Account, region: Region) -> None:
+    assert preview(account, region, replace(VALUES, traffic_paths=("vbr",)), ["vpc-1"]).doubles
+    refused = replace(VALUES, traffic_type="Drop", traffic_paths=("vbr",))
+    assert preview(account, region, refused, ["vpc-1"]).doubles == []
+
+
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [

@@ -492,7 +492,7 @@ def test_revoking_says_so_at_once_and_authorizing_takes_it_back(
     with django_capture_on_commit_callbacks(execute=True):
         accounts.authorize_delivery(account, owner)
     flow_log.refresh_from_db()
-    assert (flow_log.delivery_status, flow_log.delivery_error) == ("", "")
+    assert (flow_log.delivery_status, flow_log.delivery_error) == ("", ""), "it has delivered nothing yet"
 
 
 def test_an_account_may_have_another_quota(owner: User, make_flow_log: MakeFlowLog) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection, connections
+from django.db import DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import import_string
 
@@ -73,11 +73,8 @@ class Command(BaseCommand):
         listener = _listen(options["host"], options["port"])
         _probe_collector_port()
         _allow_host(options["host"])
-        _migrate()
         demo = not options["no_demo"]
-        user = self._ensure_owner(demo)
-        if demo:
-            _ensure_demo()
+        user = self._prepare(demo)
         connections.close_all()
         stop = threading.Event()
         signal.signal(signal.SIGINT, lambda *_: stop.set())
@@ -95,6 +92,18 @@ class Command(BaseCommand):
             raise CommandError(f"the collector port must be from 1 to 65535, not {port}.")
         settings.FLOWLOG_COLLECTOR_PORT = port
         os.environ["FLOWLOG_COLLECTOR_PORT"] = str(port)
+
+    def _prepare(self, demo: bool) -> str:
+        """Bring the database up to date with its first users and the demo; return whom to log in as."""
+        try:
+            _migrate()
+            user = self._ensure_owner(demo)
+            if demo:
+                _ensure_demo()
+        except (DatabaseError, OSError) as error:
+            where = settings.DATABASES["default"]["NAME"]
+            raise CommandError(f"cannot prepare the database {where}: {error}.") from None
+        return user
 
     def _ensure_owner(self, demo: bool) -> str:
         """Return the name of the user to log in as; make the first one and show their password at once.

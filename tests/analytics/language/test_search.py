@@ -107,6 +107,14 @@ MISTAKES = [
     pytest.param("a\x00b", 1, 2, "control characters", id="control-character"),
     pytest.param("a\ud800", 1, 2, "control characters", id="surrogate"),
     pytest.param("a" * 70_000, 1, 65_537, "at most 65536 characters", id="too-long"),
+    pytest.param("a and " + "9" * 4301, 1, 7, "at most 4096 characters", id="thousands-of-digits"),
+    pytest.param(
+        "dstport:" + "9" * 4301, 1, 9, "at most 4096 characters", id="thousands-of-digits-in-a-field"
+    ),
+    pytest.param('srcaddr:"' + "9" * 4301 + '"', 1, 9, "at most 4096 characters", id="long-quoted-value"),
+    pytest.param(
+        "* | select " + "9" * 4301, 1, 12, "at most 4096 characters", id="thousands-of-digits-in-sql"
+    ),
     pytest.param("select * from log", 1, 1, "sql query must follow search query", id="sql-alone"),
     pytest.param("* | ", 1, 5, "The SQL after | is missing", id="sql-missing"),
 ]
