@@ -1,6 +1,11 @@
 """Filters of the log."""
 
 import logging
+import time
+
+from console.full_disk import is_full_disk
+
+PAUSE = 60.0  # seconds
 
 
 class WithoutReadiness(logging.Filter):
@@ -19,3 +24,33 @@ class OneLineRefusals(logging.Filter):
         if 400 <= getattr(record, "status_code", 0) < 500:
             record.exc_info = record.exc_text = None
         return True
+
+
+class OneLineFullDisk(logging.Filter):
+    """Says once a minute and logger that the disk is full, in one line: the log may be on that disk too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Shorten the record, or drop it where the same was said a moment ago."""
+        if not self._shortened(record):
+            return True
+        now = time.monotonic()
+        if now - self._said.get(record.name, -PAUSE) < PAUSE:
+            return False
+        self._said[record.name] = now
+        return True
+
+    @staticmethod
+    def _shortened(record: logging.LogRecord) -> bool:
+        """Make one line of a record about a full disk; several handlers may see the same record."""
+        full: bool | None = record.__dict__.get("full_disk")
+        if full is None:
+            full = bool(record.exc_info) and is_full_disk(record.exc_info[1] if record.exc_info else None)
+            record.__dict__["full_disk"] = full
+            if full:
+                record.msg, record.args = f"the disk is full: {record.getMessage()}", ()
+                record.exc_info = record.exc_text = None
+        return full

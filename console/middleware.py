@@ -11,7 +11,9 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
 
 from console import measure
+from console.full_disk import is_full_disk
 from console.models import Region
+from console.views import errors
 
 REGION_COOKIE = "flowlog_region"
 _YEAR = 365 * 24 * 3600
@@ -37,6 +39,13 @@ class RequestRecord:
         measure.record_request(match.view_name if match else "", response.status_code, seconds)
         log.debug("%s %s %d %.1f ms", request.method, request.path, response.status_code, seconds * 1000)
         return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Say that the disk is full where that is all that is wrong; other faults go on to the page of faults."""
+        if not is_full_disk(exception):
+            return None
+        log.error("%s %s", request.method, request.path, exc_info=exception)
+        return errors.server_error(request, full_disk=True)
 
 
 class RegionAndAccount:

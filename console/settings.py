@@ -229,13 +229,14 @@ LOGGING = {
     "filters": {
         "quiet_readiness": {"()": "console.logs.WithoutReadiness"},
         "one_line_refusals": {"()": "console.logs.OneLineRefusals"},
+        "one_line_full_disk": {"()": "console.logs.OneLineFullDisk"},
     },
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "filters": ["quiet_readiness", "one_line_refusals"],
+            "filters": ["quiet_readiness", "one_line_refusals", "one_line_full_disk"],
         },
     },
     "root": {"handlers": ["stderr"], "level": FLOWLOG_LOG_LEVEL},

@@ -30,7 +30,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "console/errors/404.html", status=404)
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500 without touching the database; the identifier finds the traceback in the log."""
-    identifier = getattr(request, "request_id", "")
-    return HttpResponse(render_to_string("console/errors/500.html", {"request_id": identifier}), status=500)
+def server_error(request: HttpRequest, *, full_disk: bool = False) -> HttpResponse:
+    """Answer 500 without touching the database; the identifier finds the traceback in the log.
+
+    Where the disk is full the page says so, and the status is 503: it may pass.
+    """
+    context = {"request_id": getattr(request, "request_id", ""), "full_disk": full_disk}
+    body = render_to_string("console/errors/500.html", context)
+    return HttpResponse(body, status=503 if full_disk else 500)

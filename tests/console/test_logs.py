@@ -1,17 +1,19 @@
 """What the log says of requests that are refused."""
 
+import errno
 import io
 import logging
 from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.exceptions import BadRequest, PermissionDenied
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 
 from console.access import ActionDenied
-from console.logs import OneLineRefusals
+from console.logs import OneLineFullDisk, OneLineRefusals, WithoutReadiness
 
 
 def _raising(error: Exception) -> Callable[[HttpRequest], HttpResponse]:
@@ -26,6 +28,7 @@ urlpatterns = [
     path("action/", _raising(ActionDenied("vpc:CreateFlowLog"))),
     path("bad/", _raising(BadRequest("odd"))),
     path("broken/", _raising(RuntimeError("a fault of ours"))),
+    path("full/", _raising(OperationalError("database or disk is full"))),
 ]
 
 
@@ -34,7 +37,9 @@ def written() -> Iterator[io.StringIO]:
     """What a handler with the filter writes."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
+    handler.addFilter(WithoutReadiness())
     handler.addFilter(OneLineRefusals())
+    handler.addFilter(OneLineFullDisk())
     logging.getLogger().addHandler(handler)
     yield stream
     logging.getLogger().removeHandler(handler)
@@ -66,3 +71,25 @@ def test_a_fault_keeps_its_traceback(client: Client, written: io.StringIO) -> No
     client.raise_request_exception = False
     client.get("/broken/")
     assert "Traceback" in written.getvalue()
+
+
+@override_settings(ROOT_URLCONF=__name__)
+def test_a_full_disk_is_said_to_the_user_and_once_in_the_log(client: Client, written: io.StringIO) -> None:
+    client.raise_request_exception = False
+    for _ in range(3):
+        answer = client.get("/full/")
+        assert answer.status_code == 503
+        assert "The disk of this installation is full" in answer.content.decode()
+    assert written.getvalue().count("\n") == 1
+    assert "the disk is full" in written.getvalue()
+
+
+def test_what_a_full_disk_caused_is_told_in_one_line(written: io.StringIO) -> None:
+    try:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as error:
+            raise RuntimeError("could not write a part") from error
+    except RuntimeError:
+        logging.getLogger("flowlogs.delivery").exception("closing 7")
+    assert written.getvalue() == "the disk is full: closing 7\n"

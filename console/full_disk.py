@@ -1,0 +1,16 @@
+"""A disk without space: told in one line, and to the user in words."""
+
+import errno
+
+SIGNS = ("database or disk is full", "no space left on device")
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Tell whether an error, or what caused it, is a disk without space, whoever noticed it."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if any(sign in str(error).lower() for sign in SIGNS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
