@@ -44,8 +44,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave the long tests out unless asked for."""
     if not config.getoption("--long"):
         for item in items:
-            if item.get_closest_marker("long"):
+            if item.get_closest_marker("long") or _is_second_look(item):
                 item.add_marker(pytest.mark.skip(reason="long; run with --long"))
+
+
+def _is_second_look(item: pytest.Item) -> bool:
+    """Tell whether a page is seen in this theme and this width by its two other looks: light 1440 and dark 390."""
+    values = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return (values.get("width"), values.get("theme")) in ((1440, "dark"), (390, "light"))
 
 
 @pytest.fixture(autouse=True)
