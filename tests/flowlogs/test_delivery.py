@@ -423,7 +423,7 @@ def test_one_flow_log_that_fails_does_not_stop_another(lab):
     lab.assert_balanced(working, quarantined=0, delivered=60)
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_a_logstore_that_goes_while_it_is_written_to_is_found_missing_at_the_next_attempt(lab, monkeypatch):
     flow_log = lab.flow_log()
     mixed_traffic(lab, seconds=range(5, 100, 50))

@@ -393,7 +393,7 @@ def test_the_content_says_who_is_what(lab):
     assert (exporter["address"], exporter["enis"]) == (EXPORTER, [0, 1, 2])
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_a_change_writes_one_version_when_it_commits(lab):
     before = InventoryVersion.objects.count()
     lab.move(START)
