@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # Playwright's synchronous interface runs an event loop, which Django would refuse to work beside.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
+PROGRAMS = ("test_up", "test_celery", "test_bootstrap", "test_exactly_once", "test_estimates")
+"""The files of tests that start programs other than a browser."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --long."""
@@ -40,12 +43,24 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("searching" if config.getoption("--long") else "ordinary")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests out unless asked for."""
+    """Leave the long tests out unless asked for, and begin with the files that take longest."""
+    slow = {item.path for item in items if _starts_programs(item)}
+    items.sort(key=lambda item: item.path not in slow)
     if not config.getoption("--long"):
         for item in items:
             if item.get_closest_marker("long") or _is_second_look(item):
                 item.add_marker(pytest.mark.skip(reason="long; run with --long"))
+
+
+def _starts_programs(item: pytest.Item) -> bool:
+    """Tell whether a test works with other programs: a file of such left to the end keeps one core waiting."""
+    return (
+        "browser" in getattr(item, "fixturenames", ())
+        or item.path.parent.name == "end_to_end"
+        or item.path.stem in PROGRAMS
+    )
 
 
 def _is_second_look(item: pytest.Item) -> bool:

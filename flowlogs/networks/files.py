@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -84,7 +85,7 @@ def _unknown(kind: Kind, names: Iterable[str]) -> list[Violation]:
 
 def _twice(names: Sequence[str]) -> list[Violation]:
     """Name the columns that stand twice: of two cells only one would be taken."""
-    repeated = dict.fromkeys(name[:64] for place, name in enumerate(names) if name in names[:place])
+    repeated = dict.fromkeys(name[:64] for name, times in Counter(names).items() if times > 1)
     return [Violation("FileColumnTwice", name, {"name": name}) for name in repeated]
 
 

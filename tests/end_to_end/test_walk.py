@@ -148,6 +148,7 @@ def test_a_new_user_authorizes_creates_a_flow_log_and_reads_records(visitor: Cal
 
 
 @pytest.mark.browser
+@pytest.mark.long
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_every_page_is_sound_in_both_themes_and_widths(

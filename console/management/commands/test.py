@@ -20,8 +20,9 @@ FLOWLOG_REQUIRE_TOOLS=1 makes them fail instead.
 """
 
 
-# A file's tests stay together, so that what they share is made once; a later -n overrides ours.
-ON_ALL_CORES = ("-n", "auto", "--dist", "loadfile")
+# A file's tests stay together, so that what they share is made once; files come in the order of
+# tests/conftest.py, which is the one that keeps all cores busy to the end; a later -n overrides ours.
+ON_ALL_CORES = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 class Command(BaseCommand):
