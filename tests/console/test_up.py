@@ -204,6 +204,13 @@ def test_a_busy_collector_port_is_one_clear_line(installation: Installation) -> 
     assert f"cannot receive on 127.0.0.1, UDP port {installation.udp}: Address already in use" in error
 
 
+def test_a_redis_that_does_not_answer_is_one_clear_line(installation: Installation) -> None:
+    installation.environ["REDIS_URL"] = f"redis://:secret@127.0.0.1:{free_port(socket.SOCK_STREAM)}/0"
+    error = refusal(installation.up())
+    assert "cannot use the Redis of REDIS_URL" in error
+    assert "secret" not in error
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

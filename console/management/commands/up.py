@@ -13,6 +13,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+import redis
 from django.conf import settings
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError
@@ -72,6 +73,7 @@ class Command(BaseCommand):
         home_lock = _lock_home()
         listener = _listen(options["host"], options["port"])
         _probe_collector_port()
+        _probe_redis()
         _allow_host(options["host"])
         demo = not options["no_demo"]
         user = self._prepare(demo)
@@ -210,6 +212,17 @@ def _probe_collector_port() -> None:
         port_is_at_fault = getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES)
         advice = "Try another --collector-port" if port_is_at_fault else "Correct FLOWLOG_COLLECTOR_HOST"
         raise CommandError(f"cannot receive on {host}, UDP port {port}: {reason}. {advice}.") from None
+
+
+def _probe_redis() -> None:
+    """Find out now that nothing answers behind REDIS_URL; every role would ask again and again for ever."""
+    if not settings.REDIS_URL:
+        return
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5) as server:
+            server.ping()
+    except redis.RedisError as error:
+        raise CommandError(f"cannot use the Redis of REDIS_URL: {error}") from None
 
 
 def _allow_host(host: str) -> None:
