@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 
 from django import forms
@@ -66,12 +67,20 @@ class BindingForm(forms.Form):
 
     def _interface(self, named: str) -> NetworkInterface:
         found = NetworkInterface.objects.filter(vpc__in=self.vpcs)
-        chosen = found.filter(Q(pk=named) | Q(addresses__address=named)).distinct()[:2]
+        chosen = found.filter(_is_called(named)).distinct()[:2]
         if len(chosen) != 1:
             raise forms.ValidationError(
                 {"interface": _("No single ENI of this region has this ID or address.")}
             )
         return chosen[0]
+
+
+def _is_called(named: str) -> Q:
+    """Return the condition that a network interface has this ID, or this address."""
+    try:
+        return Q(pk=named) | Q(addresses__address=str(ip_address(named)))
+    except ValueError:
+        return Q(pk=named)
 
 
 class ProfileForm(forms.ModelForm):
