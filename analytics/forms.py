@@ -15,7 +15,7 @@ from analytics.charts import KINDS
 from analytics.ranges import RangeError, TimeRange, between, relative
 from console.models import Account, Region, User
 from flowlogs import rules, services
-from flowlogs.forms import REQUIRED, add_violations
+from flowlogs.forms import REQUIRED, FlowLogDeleteForm, add_violations
 from flowlogs.models import Logstore, Project
 from flowlogs.record import FIELD_BY_NAME
 
@@ -163,11 +163,26 @@ class LogstoreForm(forms.Form):
         help_text=_("Without the report: 1 to 3650; 3650 keeps records for good."),
     )
 
-    def __init__(self, *args: Any, account: Account, region: Region, **kwargs: Any) -> None:
-        """Offer the projects that the account has in the region; without any, only a new one."""
+    def __init__(
+        self,
+        *args: Any,
+        account: Account,
+        region: Region,
+        before: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Offer the projects that the account has in the region; without any, only a new one.
+
+        ``before`` is what a deleted Logstore of the name had, which the form begins with.
+        """
         super().__init__(*args, **kwargs)
         self.account = account
         self.region = region
+        self.before = before
+        if before and before["ttl"]:
+            self.fields["ttl"].help_text = _(
+                "As the deleted Logstore of this name had it, report and retention."
+            )
         self.projects = {each.name: each for each in Project.objects.filter(account=account, region=region)}
         field = self.fields["project"]
         assert isinstance(field, forms.ChoiceField)
@@ -191,9 +206,12 @@ class LogstoreForm(forms.Form):
                 self.account, self.region, by, values["project_name"]
             )
             report = values["analysis_report"]
-            return services.create_logstore(
-                project, by, values["logstore_name"], ttl=None if report else values["ttl"], report=report
-            )
+            ttl = values["ttl"] if self._sets_retention(report) else None
+            return services.create_logstore(project, by, values["logstore_name"], ttl=ttl, report=report)
+
+    def _sets_retention(self, report: bool) -> bool:
+        """Tell whether the retention is as entered: with a report only where the deleted Logstore had one."""
+        return not report or bool(self.before and self.before["analysis_report"])
 
     def _broken(self, values: dict[str, Any]) -> list[rules.Violation]:
         new, days = values.get("project_name", ""), values.get("ttl")
@@ -202,6 +220,17 @@ class LogstoreForm(forms.Form):
             found += rules.project_name(new) if new else [rules.Violation("Required", "project_name")]
         elif new:
             self.add_error("project_name", _("Choose “Create project” to create it, or leave this empty."))
-        if days is not None and not values.get("analysis_report"):
+        if days is not None and self._sets_retention(bool(values.get("analysis_report"))):
             found += rules.retention(days)
         return found
+
+
+class DeletionForm(FlowLogDeleteForm):
+    """The name of a Logstore or project, typed to confirm that it is to be deleted."""
+
+    def clean_confirmation(self) -> str:
+        """Refuse anything but the name."""
+        typed: str = self.cleaned_data["confirmation"].strip()
+        if typed != self.name:
+            raise forms.ValidationError(_("That is not the name."))
+        return typed

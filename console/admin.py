@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar
+from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
-from django.db import models, transaction
-from django.db.models import Count, Model, Q, QuerySet
-from django.forms import CheckboxSelectMultiple
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Count, Model, QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console import changes
+from console import reference
 from console.administration import NotedAdmin, ReadOnlyAdmin
-from console.models import Account, Change, Heartbeat, Policy, Region, Role, User
-from console.ram import services as ram
+from console.models import Account, Change, Heartbeat, Region, Role
+from console.ram import admin as ram_admin
+
+__all__ = ["AccountAdmin", "RegionAdmin", "ram_admin"]
 
 RECENT = 10_000
 NAMED = 4
@@ -45,8 +43,10 @@ class RegionAdmin(NotedAdmin):
         return {"account_id": None, "region_id": None}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Region | None = None) -> list[str]:
-        """Fix the ID, which is in every address and resource name."""
-        return ["id"] if obj else []
+        """Fix the ID, which is in every address and resource name, and what comes with each release."""
+        if obj is None:
+            return []
+        return ["id", "name", "area", "order"] if obj.pk in reference.REGION_IDS else ["id"]
 
 
 @admin.register(Account)
@@ -85,100 +85,6 @@ class AccountAdmin(NotedAdmin):
     def user_count(self, account: Any) -> int:
         """Return the number of users of the account."""
         return account.users_there
-
-
-@admin.register(Policy)
-class PolicyAdmin(NotedAdmin):
-    """Policies; their documents are checked when they are saved."""
-
-    noted_as = (ram.CREATE_POLICY, ram.EDIT_POLICY, ram.DELETE_POLICY)
-    list_display = ("name", "kind", "account", "description", "holder_count")
-    list_filter = ("kind", ("account", admin.RelatedOnlyFieldListFilter))
-    list_select_related = ("account",)
-    search_fields = ("name", "description", "account__id", "account__name")
-    raw_id_fields = ("account",)
-
-    def place_of(self, obj: Policy) -> dict[str, str | None]:
-        """Return the account of the policy."""
-        return {"account_id": obj.account_id}
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Policy]:
-        """Count the users with the policies."""
-        return super().get_queryset(request).annotate(holders=Count("users"))
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
-        """Keep what somebody has."""
-        rows, counts, needed, protected = super().get_deleted_objects(objs, request)
-        held = [f"{policy}: {ram.still_attached(policy.holders)}" for policy in objs if policy.holders]
-        return rows, counts, needed, [*protected, *held]
-
-    @admin.display(description=_("users"), ordering="holders")
-    def holder_count(self, policy: Any) -> int:
-        """Return how many users have the policy."""
-        return policy.holders
-
-
-class ConsoleUserForm(UserChangeForm):
-    """A user, who gets system policies and those of their own account."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        offered = Policy.objects.filter(Q(account=None) | Q(account=self.instance.account_id))
-        self.fields["policies"].queryset = offered  # type: ignore[attr-defined]
-
-
-@admin.register(User)
-class ConsoleUserAdmin(NotedAdmin, UserAdmin):
-    """Users: owners of accounts and RAM users with their policies."""
-
-    form = ConsoleUserForm
-    noted_as = (ram.CREATE_USER, ram.UPDATE_USER, ram.DELETE_USER)
-    list_display = ("username", "account", "is_account_owner", "is_staff", "is_active", "last_login")
-    list_filter = ("is_account_owner", "is_staff", "is_active")
-    list_select_related = ("account",)
-    search_fields = ("username", "email", "first_name", "last_name", "account__id", "account__name")
-    raw_id_fields = ("account",)
-    date_hierarchy = "date_joined"
-    # Checkboxes, because the two-list widget of the admin is not accessible.
-    filter_horizontal = ()
-    formfield_overrides: ClassVar = {models.ManyToManyField: {"widget": CheckboxSelectMultiple}}
-    fieldsets = (
-        (None, {"fields": ("username", "password")}),
-        (_("Account"), {"fields": ("account", "is_account_owner", "policies")}),
-        (_("Person"), {"fields": ("first_name", "last_name", "email")}),
-        (_("Administration"), {"fields": ("is_active", "is_staff", "is_superuser")}),
-        (_("Dates"), {"fields": ("last_login", "date_joined")}),
-    )
-    add_fieldsets = (
-        (
-            None,
-            {
-                "classes": ("wide",),
-                "fields": ("username", "account", "usable_password", "password1", "password2"),
-            },
-        ),
-    )
-    readonly_fields = ("last_login", "date_joined")
-
-    def place_of(self, obj: User) -> dict[str, str | None]:
-        """Return the account of the user."""
-        return {"account_id": obj.account_id}
-
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """Write down that somebody got another password, which itself is nobody's to read."""
-        with transaction.atomic():
-            before = self._password(id)
-            response = super().user_change_password(request, id, form_url)
-            if self._password(id) != before:
-                account = User.objects.values_list("account", flat=True).get(pk=id)
-                values = {"password": ("", "")}
-                changes.note(ram.UPDATE_USER, "User", id, by=None, account_id=account, values=values)
-        return response
-
-    def _password(self, pk: str) -> str | None:
-        return (
-            User.objects.filter(pk=pk).values_list("password", flat=True).first() if pk.isdecimal() else None
-        )
 
 
 @admin.register(Role)
@@ -247,8 +153,10 @@ class ChangeAdmin(ReadOnlyAdmin):
         *(ActionFilter, ResourceTypeFilter, ("at", admin.DateFieldListFilter)),
         *(("account", admin.RelatedFieldListFilter), ("region", admin.RelatedFieldListFilter)),
     )
-    list_select_related = ("account", "region")
-    search_fields = ("=resource_id", "=user_name", "=action", "=account__id")
+    list_select_related = ()
+    looked_up = ("resource_id", "user_name", "action", "account")
+    # all others would sort every change there is
+    sortable_by = ("at",)
     search_help_text = _("The whole ID of a resource, name of a user, action, or ID of an account.")
     fields = ("at", "who", "action", "resource_type", "resource", "account", "region", "before_and_after")
     readonly_fields = fields
@@ -257,9 +165,14 @@ class ChangeAdmin(ReadOnlyAdmin):
         """Return what was changed, for all that happened to it."""
         return obj.resource_type, obj.resource_id
 
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """Read the index of times where a time is asked for, and that of what is asked for otherwise."""
+        asks_for_time = any(name.startswith("at__") for name in request.GET)
+        return ["-at"] if asks_for_time else ["-pk"]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
-        """Fetch what both pages show."""
-        return super().get_queryset(request).select_related("account", "region")
+        """Fetch what both pages show, apart: with a join the database would sort all of the rows."""
+        return super().get_queryset(request).prefetch_related("account", "region")
 
     @admin.display(description=_("user"), ordering="user_name")
     def who(self, change: Change) -> str:

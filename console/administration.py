@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
-from typing import Any
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from csp.decorators import csp_update
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import FieldError, PermissionDenied, ValidationError
 from django.core.paginator import Paginator
+from django.db import DataError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 COUNTED = 100_000
+WORDS = 8
+UNANSWERABLE = (ValueError, OverflowError, ValidationError, FieldError, DataError)
+log = logging.getLogger(__name__)
+KEYS = 100
 
 
 class BrandedAdminSite(admin.AdminSite):
@@ -38,7 +49,31 @@ class BrandedAdminSite(admin.AdminSite):
         """Allow the style elements that the admin's own forms write into the page, and name who acts."""
         # A nonce in the policy would make browsers ignore 'unsafe-inline', so the admin never asks for one.
         allowed = csp_update({"style-src-elem": ["'unsafe-inline'"]})(view)
-        return super().admin_view(_named(allowed), cacheable)
+        return super().admin_view(_named(_answerable(allowed)), cacheable)
+
+
+def _answerable(view: Any) -> Any:
+    """Answer a question that no value could answer, such as one about the year 99999, as one that makes no sense.
+
+    Django finds out at different places, some of them only when it draws the page or asks the database.
+    """
+
+    @functools.wraps(view)
+    def answering(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME) if request.method == "POST" else []
+        is_plain = request.method != "GET" or request.GET.keys() <= {ERROR_FLAG}
+        if is_plain and not chosen:
+            return view(request, *args, **kwargs)
+        try:
+            if any(name.endswith("regex") for name in request.GET):
+                raise FieldError("patterns may take any time to match")
+            response = view(request, *args, **kwargs)
+            return response.render() if hasattr(response, "render") else response
+        except UNANSWERABLE as error:
+            log.warning("%s is asked what cannot be answered: %s", request.path, error)
+            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
+
+    return answering
 
 
 def _named(view: Any) -> Any:
@@ -64,7 +99,15 @@ class BoundedPaginator(Paginator):
     def count(self) -> int:
         """How many rows there are, at most ``COUNTED``."""
         rows: Any = self.object_list
-        return rows.order_by()[:COUNTED].count()
+        return rows.order_by().values("pk")[:COUNTED].count()
+
+
+class ConsoleChangeList(ChangeList):
+    """Sorts by what ``sortable_by`` names and by nothing else, also where an address asks for more."""
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        """Return what a column is sorted by, if it may be."""
+        return super().get_ordering_field(field_name) if field_name in (self.sortable_by or ()) else None
 
 
 class ConsoleAdmin(admin.ModelAdmin):
@@ -76,6 +119,38 @@ class ConsoleAdmin(admin.ModelAdmin):
     # counting what each filter would leave reads every row once for each
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
+    looked_up: ClassVar[tuple[str, ...]] = ()
+    """For large tables: what a word of a search is exactly. The first of these that finds something counts."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that keeps to the columns it may be sorted by."""
+        return ConsoleChangeList
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        """Offer a search where there is anything to look up."""
+        return self.looked_up or super().get_search_fields(request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Look words up in indexes where the table is large: any other search reads all of it."""
+        if not self.looked_up:
+            return super().get_search_results(request, queryset, search_term)
+        for word in search_term.replace("\x00", "").split()[:WORDS]:
+            asked = (self._asked(lookup, word) for lookup in self.looked_up)
+            known = (each for each in asked if self.model._base_manager.filter(**each).exists())
+            found = next(known, None)
+            queryset = queryset.none() if found is None else queryset.filter(**found)
+        return queryset, False
+
+    def _asked(self, lookup: str, word: str) -> dict[str, Any]:
+        """Return the look-up of a word; rows that others lead to are found by these, for there are few of them."""
+        relation, _path, field = lookup.partition("__")
+        if not field:
+            return {lookup: word}
+        related: Any = self.opts.get_field(relation).related_model
+        keys = related._base_manager.filter(**{field: word}).order_by().values_list("pk", flat=True)
+        return {f"{relation}__in": list(keys[:KEYS])}
 
     def changes_of(self, obj: Any) -> tuple[str, str] | None:
         """Return the resource type and ID that the audit knows a row by, if it does."""
@@ -102,6 +177,114 @@ class ConsoleAdmin(admin.ModelAdmin):
         if obj is not None:
             context["links"] = self.links_of(obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+
+class ServedForm(forms.ModelForm):
+    """A form whose values a service judges; what it ``refused`` stands beside the fields."""
+
+    refused: ClassVar[Sequence[tuple[str, str]]] = ()
+    """Field and reason, as the service names them."""
+    fields_of: ClassVar[dict[str, str]] = {}
+    """Fields by the names that the service gives them, where these differ."""
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # uniqueness and constraints are the service's too
+        return {field.name for field in self._meta.model._meta.get_fields()}
+
+    def clean(self) -> dict[str, Any]:
+        """Show what was refused."""
+        for field, reason in self.refused:
+            named = self.fields_of.get(field, field)
+            self.add_error(named if named in self.fields else None, reason)
+        return self.cleaned_data
+
+
+class ServedAdmin(ConsoleAdmin):
+    """Rows that services write: ``save_model`` and ``delete_model`` call them, and no rule is known here.
+
+    What a service refuses undoes all of the request, and the form is shown again with the reasons in it.
+    """
+
+    form = ServedForm
+    actions = ["delete_selected"]
+    refusal: ClassVar[type[Exception]] = ValidationError
+
+    def reasons(self, error: Any) -> list[tuple[str, str]]:
+        """Return of each thing that a service refused the field, if it is about one, and why."""
+        by_field = getattr(error, "message_dict", None) or {"": error.messages}
+        return [(field, reason) for field, found in by_field.items() for reason in found]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Tell the form what the service refused."""
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.refused = getattr(request, "refused", ())
+        return form
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the form again with what the service refuses."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except self.refusal as error:
+            request.refused = self.reasons(error)  # type: ignore[attr-defined]
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """Tell of the row: what belongs to it is only shown."""
+        return super().construct_change_message(request, form, [], add)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Leave what belongs to a row to its service too."""
+
+    def get_deleted_objects(self, objs: Iterable[Model], request: HttpRequest) -> tuple[Any, ...]:
+        """Name what is deleted; what hangs on it is up to the service."""
+        rows = [str(row) for row in objs]
+        return rows, {self.opts.verbose_name_plural: len(rows)}, set(), []
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Say why something cannot be deleted."""
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except self.refusal as error:
+            self.tell(request, error)
+            page = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[object_id])
+            return HttpResponseRedirect(page)
+
+    @admin.action(permissions=["delete"], description=_("Delete selected %(verbose_name_plural)s"))
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Ask first, then have the service delete each, and say which it refuses."""
+        if not request.POST.get("post"):
+            return delete_selected(self, request, queryset)
+        done = []
+        for row in queryset:
+            key = row.pk
+            try:
+                self.delete_model(request, row)
+            except self.refusal as error:
+                self.tell(request, error, f"{row}: ")
+            else:
+                # what is gone for good has lost it
+                row.pk = key
+                done.append(row)
+        if done:
+            self.log_deletions(request, done)  # type: ignore[arg-type]
+            told = ngettext("%(count)d is deleted.", "%(count)d are deleted.", len(done))
+            self.message_user(request, told % {"count": len(done)}, messages.SUCCESS)
+        return None
+
+    def tell(self, request: HttpRequest, error: Exception, about: str = "") -> None:
+        """Show what was refused as messages of the next page."""
+        for _field, reason in self.reasons(error):
+            self.message_user(request, about + reason, messages.ERROR)
 
 
 class ReadOnlyAdmin(ConsoleAdmin):

@@ -1,6 +1,6 @@
 """The console app and its branded admin site."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
@@ -23,6 +23,7 @@ class ConsoleConfig(AppConfig):
         """Load the Celery application, so that tasks find it, and keep the reference data in place."""
         from console import celery, checks, hooks, names, readiness, reference, translations  # noqa: F401
 
+        apps.get_app_config("axes").verbose_name = _("Login protection")
         translations.compile_catalogues(*settings.LOCALE_PATHS)
         names.translate(self)
         post_migrate.connect(reference.ensure, sender=self)

@@ -27,6 +27,11 @@ def acting_as(user: User) -> Iterator[None]:
         _acting.reset(token)
 
 
+def actor(by: User | None) -> User | None:
+    """Return who acts: the user themself, or whoever ``acting_as`` names where the installation does it."""
+    return by or _acting.get()
+
+
 def note(
     action: str,
     resource_type: str,
@@ -60,7 +65,7 @@ def note_all(
     region_id: str | None = None,
 ) -> None:
     """Write the same action on many resources down: type, ID and values of each, in one query."""
-    who = by or _acting.get()
+    who = actor(by)
     Change.objects.bulk_create(
         [
             Change(

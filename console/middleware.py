@@ -5,14 +5,17 @@ import time
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
 
 from console import measure
 from console.full_disk import is_full_disk
-from console.models import Region
+from console.models import Region, User
 from console.views import errors
 
 REGION_COOKIE = "flowlog_region"
@@ -78,3 +81,35 @@ class RegionAndAccount:
         request.region = Region.objects.filter(id=region_id).first()  # type: ignore[attr-defined]
         if request.region is None:  # type: ignore[attr-defined]
             raise Http404(gettext("There is no region %(region)s.") % {"region": region_id})
+
+
+class OwnPasswordFirst:
+    """Sends whoever must choose a password of their own there, whatever page they ask for."""
+
+    OPEN = frozenset(
+        f"console:{name}"
+        for name in (
+            *("password", "login", "logout", "theme", "language", "keys"),
+            *("healthz", "readyz", "metrics"),
+        )
+    )
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Handle one request."""
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
+        """Answer instead of the view; a fragment has the browser leave its page."""
+        user, match = request.user, request.resolver_match
+        if not isinstance(user, User) or not user.must_change_password:
+            return None
+        if match is not None and match.view_name in self.OPEN:
+            return None
+        page = reverse("console:password")
+        if request.headers.get("HX-Request") == "true":
+            return HttpResponse(headers={"HX-Redirect": page})
+        asked = {"next": request.get_full_path()} if request.method == "GET" else {}
+        return redirect(f"{page}?{urlencode(asked)}" if asked else page)

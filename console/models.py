@@ -122,6 +122,9 @@ class User(AbstractUser):
     )
     is_account_owner = models.BooleanField(default=False)
     policies = models.ManyToManyField(Policy, blank=True, related_name="users")
+    must_change_password = models.BooleanField(
+        default=False, help_text=_("Every page asks for a password of their own first.")
+    )
 
     class Meta:
         ordering = ("username",)
@@ -180,6 +183,11 @@ class Change(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["resource_id", "-id"]),
             models.Index(fields=["account", "-id"]),
+            models.Index(fields=["region", "-id"]),
+            models.Index(fields=["user_name", "-id"]),
+            models.Index(fields=["action", "-id"]),
+            models.Index(fields=["resource_type", "-id"]),
+            models.Index(fields=["at"]),
         ]
 
     def __str__(self) -> str:

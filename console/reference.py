@@ -3,6 +3,7 @@
 Source: the VPC flow log pages as published at the end of 2025 (regions, dual-stack regions).
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext_noop as _
@@ -44,6 +45,8 @@ REGIONS = (
     ("me-central-1", _("SAU (Riyadh)"), MIDDLE_EAST, False),
 )
 
+REGION_IDS = frozenset(id for id, *_rest in REGIONS)
+
 # Of a VPC's network, ECS has the interfaces, security groups and instances.
 _NETWORK_OF_ECS = ("ecs:*NetworkInterface*", "ecs:*SecurityGroup*", "ecs:*Instance*")
 _NETWORK_OF_ECS_READ_ONLY = (
@@ -76,21 +79,46 @@ SYSTEM_POLICIES = {
 
 
 def ensure(**_signal: Any) -> None:
-    """Add what is missing and leave alone what is there: an administrator may have changed it."""
-    Region.objects.bulk_create(
-        [
-            Region(id=id, name=name, area=area, ipv6_available=dual_stack, order=order)
-            for order, (id, name, area, dual_stack) in enumerate(REGIONS)
-        ],
-        ignore_conflicts=True,
-    )
-    known = set(Policy.objects.filter(account=None).values_list("name", flat=True))
+    """Add what is missing, and bring what a newer release says differently up to date.
+
+    What administrators set stays: whether flow logs and IPv6 are available in a region. System policies are nobody's
+    to change. Two queries where nothing is new.
+    """
+    _ensure_regions()
+    _ensure_policies()
+
+
+def _ensure_regions() -> None:
+    known = {region.pk: region for region in Region.objects.all()}
+    wanted = [
+        Region(id=id, name=name, area=area, ipv6_available=dual_stack, order=order)
+        for order, (id, name, area, dual_stack) in enumerate(REGIONS)
+    ]
+    # two processes may start at once
+    Region.objects.bulk_create([region for region in wanted if region.pk not in known], ignore_conflicts=True)
+    named = ("name", "area", "order")
+    _bring_up_to_date([region for region in wanted if region.pk in known], known, named)
+
+
+def _ensure_policies() -> None:
+    known = {policy.name: policy for policy in Policy.objects.filter(account=None)}
+    wanted = [
+        Policy(name=name, kind=Policy.Kind.SYSTEM, description=description, document=document)
+        for name, (description, document) in SYSTEM_POLICIES.items()
+    ]
     Policy.objects.bulk_create(
-        [
-            Policy(name=name, kind=Policy.Kind.SYSTEM, description=description, document=document)
-            for name, (description, document) in SYSTEM_POLICIES.items()
-            if name not in known
-        ],
-        # two processes may start at once
-        ignore_conflicts=True,
+        [policy for policy in wanted if policy.name not in known], ignore_conflicts=True
     )
+    there = [policy for policy in wanted if policy.name in known]
+    for policy in there:
+        policy.pk = known[policy.name].pk
+    _bring_up_to_date(there, {policy.pk: policy for policy in known.values()}, ("description", "document"))
+
+
+def _bring_up_to_date(wanted: Sequence[Any], known: Mapping[Any, Any], fields: Sequence[str]) -> None:
+    """Write those rows whose fields say something else now."""
+    old = [
+        row for row in wanted if any(getattr(row, name) != getattr(known[row.pk], name) for name in fields)
+    ]
+    for row in old:
+        type(row).objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in fields})

@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "console.middleware.RegionAndAccount",
+    "console.middleware.OwnPasswordFirst",
     "axes.middleware.AxesMiddleware",
 ]
 

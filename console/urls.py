@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 
-from console.views import account, errors, find, home, operations
+from console.views import account, errors, find, home, operations, shortcuts
 
 
 class RegionConverter:
@@ -31,6 +31,7 @@ console_urls: list[URLPattern | URLResolver] = [
     path("language/", account.language, name="language"),
     path("keys/", account.keys, name="keys"),
     path("find/", find.find, name="find"),
+    path("shortcuts/", shortcuts.shortcuts, name="shortcuts"),
     path("authorize/", include("console.authorize.urls")),
     path("ram/", include("console.ram.urls")),
     path("healthz", operations.healthz, name="healthz"),

@@ -2,9 +2,19 @@
 
 from typing import Any
 
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from console.texts import said
+
+
+def sentences(*parts: object) -> str:
+    """Join sentences as the language of the page does: Chinese writes no space between them. Empty ones go."""
+    return gap().join(text for text in map(str, parts) if text)
+
+
+def gap() -> str:
+    """Return what stands between two sentences in the language of the page."""
+    return "" if (get_language() or "").startswith("zh") else " "
 
 
 def in_words(value: Any) -> str:

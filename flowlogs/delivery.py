@@ -8,6 +8,7 @@ are orphans that the janitor collects.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
@@ -39,13 +40,32 @@ NOT_THE_DATA = (OSError, duckdb.IOException, OperationalError, InterfaceError, w
 """What fails for the machine's sake, such as a full disk: tried until it works."""
 
 
+UNKNOWN, SAMPLES_GONE = "UnknownError", "SamplesGone"
+TERMS = tuple(
+    f"{term}_{unit}"
+    for term in ("scope", "delivered", "filtered", "late", "quarantined")
+    for unit in ("flows", "packets", "bytes")
+)
+REWRITTEN = ("part", "state", "reason", "delivered_at", "records", "nodata", "skipdata", "size", *TERMS)
+"""What delivering again writes anew on a delivery that failed."""
+
+
 class StaleAttempt(Exception):
     """Another worker took the closing over, and delivers instead."""
+
+
+class SamplesGone(Exception):
+    """Delivered again, some flow logs would get other samples than they were owed: not all are there any more."""
+
+    def __init__(self, flow_logs: Collection[str]) -> None:
+        super().__init__(", ".join(flow_logs))
+        self.flow_logs = flow_logs
 
 
 def deliver(closing_id: int) -> bool:
     """Deliver one closing; return whether this call did. Safe to run twice and at the same time.
 
+    One that was delivered before is delivered again, to those flow logs alone that ``services.deliver_again`` marked.
     While the account has not authorized delivery the closing waits: once it has, nothing is missing.
     """
     if not _is_authorized(closing_id):
@@ -63,6 +83,9 @@ def deliver(closing_id: int) -> bool:
         _commit(closing, planned, outcome)
     except StaleAttempt:
         logger.warning("closing %s: another worker took over, nothing committed", closing_id)
+        return False
+    except SamplesGone as error:
+        _give_up(closing, error.flow_logs)
         return False
     except Exception as error:
         _failed(closing, error)
@@ -102,6 +125,9 @@ def _failed(closing: Closing, error: Exception) -> None:
     most = MOST_DEATHS if isinstance(error, workers.WorkerDied) else MOST_ATTEMPTS
     poison = closing.attempt >= most and not is_machine
     wait = min(BACKOFF * 2 ** min(closing.attempt, 10), LONGEST_BACKOFF)
+    if poison and closing.delivered_at is not None:
+        _fail_again(closing, UNKNOWN)
+        return
     _held_by(closing).update(
         state=Closing.State.QUARANTINED if poison else Closing.State.PENDING,
         lease=timezone.now() + wait,
@@ -110,10 +136,39 @@ def _failed(closing: Closing, error: Exception) -> None:
 
 
 @transaction.atomic
+def _fail_again(closing: Closing, reason: str, flow_logs: Collection[str] | None = None) -> None:
+    """Let what was to be delivered again, all of it or for some flow logs, stand as failed once more."""
+    if not _held_by(closing).update(state=Closing.State.DELIVERED, lease=None):
+        return
+    pending = closing.deliveries.filter(state=Delivery.State.PENDING)
+    if flow_logs is not None:
+        pending = pending.filter(flow_log__in=flow_logs)
+    pending.update(state=Delivery.State.FAILED, reason=reason)
+    _requeue_rest(closing)
+
+
+def _give_up(closing: Closing, flow_logs: Collection[str]) -> None:
+    logger.error("closing %s: samples of %s are not all there any more", closing.pk, ", ".join(flow_logs))
+    _fail_again(closing, SAMPLES_GONE, flow_logs)
+
+
+def _requeue_rest(closing: Closing) -> None:
+    """Put a closing back where more flow logs are to get it again than this delivery knew of."""
+    if closing.deliveries.filter(state=Delivery.State.PENDING).exists():
+        Closing.objects.filter(pk=closing.pk).update(state=Closing.State.PENDING, lease=None, hinted_at=None)
+
+
+@transaction.atomic
 def _commit(closing: Closing, planned: Plan, outcome: Outcome) -> None:
-    """List the parts and mark the closing delivered, both or neither. Raises StaleAttempt for a lost claim."""
+    """List the parts and mark the closing delivered, both or neither.
+
+    Raises StaleAttempt for a lost claim, SamplesGone where what is delivered again is not what was owed.
+    """
     now = timezone.now()
-    if not _held_by(closing).update(state=Closing.State.DELIVERED, delivered_at=now, lease=None, error=""):
+    is_again = closing.delivered_at is not None
+    if not _held_by(closing).update(
+        state=Closing.State.DELIVERED, delivered_at=closing.delivered_at or now, lease=None, error=""
+    ):
         raise StaleAttempt(closing.pk)
     parts = Part.objects.bulk_create(
         Part(
@@ -129,15 +184,52 @@ def _commit(closing: Closing, planned: Plan, outcome: Outcome) -> None:
         for made in outcome.parts
     )
     deliveries = _deliveries(closing, planned, outcome, {part.logstore_id: part for part in parts})
-    Delivery.objects.bulk_create(deliveries)
-    usage.record(closing, now)
-    Window.objects.filter(pk=closing.window_id).update(
-        skipped_exporters=planned.skipped_exporters,
-        late_interfaces=sorted({*closing.window.late_interfaces, *outcome.late}),
-    )
+    if is_again:
+        _rewrite(closing, deliveries, planned.again)
+        usage.record(closing, now, [delivery.flow_log_id for delivery in deliveries])
+    else:
+        Delivery.objects.bulk_create(deliveries)
+        usage.record(closing, now)
+        _note_skipped(closing, planned, outcome)
     for flow_log, reason in planned.reasons.items():
         services.delivery_failed(flow_log, reason)
     services.delivery_succeeded([d.flow_log_id for d in deliveries if d.state == Delivery.State.DELIVERED])
+    if is_again:
+        _requeue_rest(closing)
+
+
+def _rewrite(closing: Closing, deliveries: list[Delivery], asked: Collection[str]) -> None:
+    """Write deliveries anew that failed before: what was quarantined moves on, none of it in two terms or none.
+
+    ``asked`` are the flow logs that the plan was for. Raises SamplesGone where the scope of one is not what it was.
+    """
+    pending = closing.deliveries.filter(state=Delivery.State.PENDING)
+    owed = {each.flow_log_id: each for each in pending.select_for_update()}
+    made = {each.flow_log_id: each for each in deliveries}
+    # one that was asked for since the plan is left for the next time
+    short = [pk for pk in asked if pk not in made or _scope(made[pk]) != _scope(owed[pk])]
+    if short:
+        raise SamplesGone(short)
+    for flow_log, delivery in made.items():
+        delivery.pk = owed[flow_log].pk
+    Delivery.objects.bulk_update(deliveries, REWRITTEN, batch_size=100)
+
+
+def _scope(delivery: Delivery) -> tuple[int, int, int]:
+    return delivery.scope_flows, delivery.scope_packets, delivery.scope_bytes
+
+
+def _note_skipped(closing: Closing, planned: Plan, outcome: Outcome) -> None:
+    """Note whose losses and late samples are recorded now, on the window and on what recorded them."""
+    window = Window.objects.select_for_update().get(pk=closing.window_id)
+    known = {*window.skipped_exporters}
+    Closing.objects.filter(pk=closing.pk).update(
+        skipped_exporters=sorted({*planned.skipped_exporters} - known), late_interfaces=outcome.late
+    )
+    Window.objects.filter(pk=window.pk).update(
+        skipped_exporters=sorted({*planned.skipped_exporters} | known),
+        late_interfaces=sorted({*window.late_interfaces, *outcome.late}),
+    )
 
 
 def _deliveries(

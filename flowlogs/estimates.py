@@ -140,7 +140,7 @@ def estimate(
             logger.warning("the estimate of a flow log failed: %s", error)
             found.failed = True
     found.is_partial = found.is_known and not any(_takes_all(other, values) for other in sources)
-    beside = usage.last_day(account, region).total.size * fees.DAYS_OF_AN_ESTIMATE
+    beside = usage.daily_rate(account, region) * fees.DAYS_OF_AN_ESTIMATE
     for interval in INTERVALS:
         found.lines.append(_line(interval, measured, there.enis, account, beside=beside, indexed=indexed))
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -27,12 +27,14 @@ from .models import (
     VpcCidrBlock,
     VSwitch,
 )
+from .networks.kind import begins as address_begins
 from .networks.kinds import KINDS as NETWORK
 
 LAST = "\U0010ffff"
 NOTHING = Q(pk__in=[])
 ADDRESS_CHARACTERS = frozenset("0123456789abcdefABCDEF.:")
 SHORTEST_ADDRESS = 3
+MOST = 100
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,9 @@ class Kind:
     label: Any
     model: type[Model]
     page: str
-    region: str = "vpc__region"
-    """The way to its region, beside which its account is."""
-    also: Callable[[str], Q] = lambda text: NOTHING
+    is_regional: bool = False
+    """Whether it names its account and region itself; others have those of their VPC."""
+    also: Callable[[str, Any], Q] = lambda text, account: NOTHING
     detail: str = ""
     action: str = ""
     """Who may see it; that of network resources is known to ``flowlogs.networks``."""
@@ -63,19 +65,27 @@ def _has_address(field: str, text: str) -> Q:
     try:
         return Q(**{field: str(ip_address(text))})
     except ValueError:
-        return Q(**{f"{field}__startswith": text})
+        return address_begins(field, text.lower())
 
 
-def _of_address(text: str) -> Q:
-    condition = _has_address("address", text)
-    if condition == NOTHING:
+def _of_address(text: str, account: Any) -> Q:
+    """Return the condition that an ENI has the address: the first ones, in the order of the indexes."""
+    if _has_address("address", text) == NOTHING:
         return NOTHING
-    addressed = NetworkInterfaceAddress.objects.filter(condition).values("network_interface")
-    return Q(pk__in=addressed) | _has_address("public_ip", text)
+    there = NetworkInterfaceAddress.objects.filter(vpc__in=_vpcs_of(account))
+    private = there.filter(_has_address("address", text)).order_by("vpc", "address")
+    outside = NetworkInterface.objects.filter(public_ip__isnull=False).order_by("public_ip")
+    public = outside.filter(_has_address("public_ip", text))
+    return Q(pk__in=private.values("network_interface")[:MOST]) | Q(pk__in=public.values("pk")[:MOST])
 
 
-def _of_block(text: str) -> Q:
-    return Q(pk__in=VpcCidrBlock.objects.filter(begins("cidr", text)).values("vpc")[:100])
+def _of_block(text: str, account: Any) -> Q:
+    blocks = VpcCidrBlock.objects.filter(begins("cidr", text), vpc__in=_vpcs_of(account))
+    return Q(pk__in=blocks.values("vpc")[:MOST])
+
+
+def _vpcs_of(account: Any) -> QuerySet[Vpc]:
+    return Vpc.everything.filter(account=account).order_by()
 
 
 KINDS = (
@@ -83,20 +93,20 @@ KINDS = (
         _("Flow log"),
         FlowLog,
         "flow-log-detail",
-        "region",
-        also=lambda text: begins("resource_id", text),
+        is_regional=True,
+        also=lambda text, account: begins("resource_id", text),
         detail="resource_id",
         action="vpc:DescribeFlowLogs",
         path="flowlog/",
     ),
     Kind(_("ENI"), NetworkInterface, "eni-detail", also=_of_address),
     Kind(_("ECS instance"), Instance, "instance-detail", detail="instance_type"),
-    Kind(_("VPC"), Vpc, "vpc-detail", "region", also=_of_block),
+    Kind(_("VPC"), Vpc, "vpc-detail", is_regional=True, also=_of_block),
     Kind(
         _("vSwitch"),
         VSwitch,
         "vswitch-detail",
-        also=lambda text: begins("cidr_block", text),
+        also=lambda text, account: begins("cidr_block", text),
         detail="cidr_block",
     ),
     Kind(_("Security group"), SecurityGroup, "security-group-detail"),
@@ -106,9 +116,9 @@ KINDS = (
         _("Exporter"),
         Exporter,
         "exporter-detail",
-        "region",
+        is_regional=True,
         action="vpc:DescribeExporters",
-        also=lambda text: _has_address("address", text),
+        also=lambda text, account: _has_address("address", text),
         detail="address",
     ),
 )
@@ -117,8 +127,8 @@ KINDS = (
 def find(request: Any, text: str, limit: int) -> Iterator[Found]:
     """Return what is called so, has the identifier or the address, and may be seen; a query for each kind."""
     for kind in KINDS:
-        for row in _matching(kind, request.account, text)[:limit]:
-            region = _region_of(kind, row)
+        for row in _matching(kind, request.account, text, limit):
+            region = row.region_id if kind.is_regional else row.of_vpc
             if may(request.user, *_permission(kind, region, request.account.pk, row.pk)):
                 detail = getattr(row, kind.detail) if kind.detail else ""
                 url = reverse(f"flowlogs:{kind.page}", args=[region, row.pk])
@@ -134,13 +144,19 @@ def _permission(kind: Kind, region: str, account: str, pk: str) -> tuple[str, st
     return kind.action, resource_name("vpc", region, account, path)
 
 
-def _matching(kind: Kind, account: Any, text: str) -> QuerySet[Any]:
-    owner = kind.region.replace("region", "account")
-    rows = kind.model._default_manager.filter(**{owner: account})
-    matching = begins("pk", text.lower()) | Q(name__icontains=text) | kind.also(text)
-    related = () if kind.region == "region" else ("vpc",)
-    return rows.filter(matching).select_related(*related).order_by("pk")
+def _matching(kind: Kind, account: Any, text: str, limit: int) -> QuerySet[Any]:
+    """Return what matches, by identifier.
 
-
-def _region_of(kind: Kind, row: Any) -> str:
-    return row.region_id if kind.region == "region" else row.vpc.region_id
+    Of those that are called so, the first few by name: an index has them in this order, so that the database stops
+    there, and does not look at every row where there are none. VPCs are asked for in subqueries, for with a join
+    the database would go through them first.
+    """
+    rows = kind.model._default_manager.order_by()
+    if kind.is_regional:
+        rows = rows.filter(account=account)
+    else:
+        region = Vpc.everything.order_by().filter(pk=OuterRef("vpc")).values("region")
+        rows = rows.filter(vpc__in=_vpcs_of(account)).annotate(of_vpc=Subquery(region))
+    named = rows.filter(name__icontains=text).order_by("name", "pk").values("pk")[:limit]
+    matching = begins("pk", text.lower()) | Q(pk__in=named) | kind.also(text, account)
+    return rows.filter(matching).order_by("pk")[:limit]

@@ -188,9 +188,11 @@ def undelivered_samples(flow_log_ids: Sequence[str]) -> dict[tuple[str, bool], A
     an engine worker.
     """
     vpcs = FlowLog.everything.filter(pk__in=flow_log_ids).values("vpc")
-    rows = SampleSlice.objects.filter(
-        Q(closing__isnull=True) | ~Q(closing__state=Closing.State.DELIVERED), window__vpc__in=vpcs
-    ).values_list("file__path", "window__start", "window__interval", "closing__state")
+    # one that is delivered again has its deliveries, which count their samples
+    waiting = ~Q(closing__state=Closing.State.DELIVERED) & Q(closing__delivered_at__isnull=True)
+    rows = SampleSlice.objects.filter(Q(closing__isnull=True) | waiting, window__vpc__in=vpcs).values_list(
+        "file__path", "window__start", "window__interval", "closing__state"
+    )
     slices = {
         Slice(str(settings.FLOWLOG_STORE / path), start, interval, state == Closing.State.QUARANTINED)
         for path, start, interval, state in rows

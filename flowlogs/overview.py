@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
+from typing import NamedTuple
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from console.models import Account, Region
@@ -22,16 +24,19 @@ from .windows import hour_of
 OK, LOSS, NONE = "ok", "loss", "none"
 HOURS = DAY // HOUR
 Type = FlowLog.ResourceType
-SHOWN = (
-    "name",
-    "region",
-    "vpc",
-    "resource_type",
-    "resource_id",
-    "status",
-    "delivery_status",
-    "delivery_error",
-)
+
+
+class Logging(NamedTuple):
+    """A flow log, as far as it matters here: of a thousand, model instances would take several times as long."""
+
+    pk: str
+    name: str
+    vpc: str
+    resource_type: str
+    resource_id: str
+    status: str
+    delivery_status: str
+    delivery_error: str
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class VpcState:
     vpc: Vpc
     interfaces: int
     logged: int
-    flow_logs: list[FlowLog]
+    flow_logs: list[Logging]
     bare_vswitches: list[tuple[VSwitch, int]]
     """vSwitches with network interfaces that nothing logs, and how many."""
     volume: Volume
@@ -54,6 +59,11 @@ class VpcState:
     def bare(self) -> int:
         """How many network interfaces nothing logs."""
         return self.interfaces - self.logged
+
+    @property
+    def runs(self) -> list[tuple[str, int]]:
+        """The strip as runs of equal hours: state, and how many."""
+        return [(state, len(list(hours))) for state, hours in groupby(self.strip)]
 
     @property
     def delivered_hours(self) -> int:
@@ -66,7 +76,7 @@ class VpcState:
         return self.strip.count(LOSS)
 
     @property
-    def failing(self) -> list[FlowLog]:
+    def failing(self) -> list[Logging]:
         """Its flow logs whose delivery fails."""
         return [each for each in self.flow_logs if each.delivery_status == FlowLog.DeliveryStatus.FAILED]
 
@@ -84,7 +94,7 @@ class Overview:
     def __post_init__(self) -> None:
         object.__setattr__(self, "interfaces", sum(each.interfaces for each in self.vpcs))
         object.__setattr__(self, "logged", sum(each.logged for each in self.vpcs))
-        object.__setattr__(self, "volume", sum((each.volume for each in self.vpcs), Volume()))
+        object.__setattr__(self, "volume", usage.total_of(each.volume for each in self.vpcs))
 
     @property
     def bare(self) -> int:
@@ -92,7 +102,7 @@ class Overview:
         return self.interfaces - self.logged
 
     @property
-    def failing(self) -> list[FlowLog]:
+    def failing(self) -> list[Logging]:
         """The flow logs whose delivery fails."""
         return [flow_log for each in self.vpcs for flow_log in each.failing]
 
@@ -101,14 +111,15 @@ def overview(account: Account, region: Region, now: datetime | None = None) -> O
     """Return the state of a region in a fixed number of queries, however much there is in it."""
     at = now or timezone.now()
     vpcs = list(Vpc.objects.filter(account=account, region=region).prefetch_related("cidr_blocks"))
-    flow_logs: dict[str, list[FlowLog]] = defaultdict(list)
-    for flow_log in FlowLog.objects.filter(account=account, region=region).only(*SHOWN):
-        flow_logs[flow_log.vpc_id].append(flow_log)
+    flow_logs: dict[str, list[Logging]] = defaultdict(list)
+    found = FlowLog.objects.filter(account=account, region=region)
+    for flow_log in map(Logging._make, found.values_list(*Logging._fields)):
+        flow_logs[flow_log.vpc].append(flow_log)
     vswitches: dict[str, list[VSwitch]] = defaultdict(list)
     for vswitch in VSwitch.objects.filter(vpc__in=vpcs):
         vswitches[vswitch.vpc_id].append(vswitch)
     interfaces = _interfaces(vpcs)
-    alone = _logged_alone(flow_logs)
+    alone = _logged_alone(account, region, vpcs)
     last_day = _last_day(account, region, at)
     states = [_state(vpc, flow_logs[vpc.pk], vswitches[vpc.pk], interfaces, alone, last_day) for vpc in vpcs]
     return Overview(
@@ -118,10 +129,10 @@ def overview(account: Account, region: Region, now: datetime | None = None) -> O
 
 def _state(
     vpc: Vpc,
-    flow_logs: list[FlowLog],
+    flow_logs: list[Logging],
     vswitches: list[VSwitch],
     interfaces: dict[str, int],
-    alone: dict[str, set[str]],
+    alone: dict[str, int],
     last_day: dict[str, tuple[Volume, list[str]]],
 ) -> VpcState:
     bare = []
@@ -129,7 +140,7 @@ def _state(
     covered = _covered(flow_logs)
     for vswitch in vswitches:
         there = interfaces.get(vswitch.pk, 0)
-        logged = there if {vpc.pk, vswitch.pk} & covered else len(alone.get(vswitch.pk, ()))
+        logged = there if {vpc.pk, vswitch.pk} & covered else alone.get(vswitch.pk, 0)
         if logged < there:
             bare.append((vswitch, there - logged))
     total = sum(interfaces.get(vswitch.pk, 0) for vswitch in vswitches)
@@ -144,7 +155,7 @@ def _state(
     )
 
 
-def _covered(flow_logs: Iterable[FlowLog]) -> set[str]:
+def _covered(flow_logs: Iterable[Logging]) -> set[str]:
     """Return the VPCs and vSwitches all of whose network interfaces are logged."""
     return {
         each.resource_id for each in flow_logs if each.status in COVERING and each.resource_type != Type.ENI
@@ -153,30 +164,30 @@ def _covered(flow_logs: Iterable[FlowLog]) -> set[str]:
 
 def _interfaces(vpcs: list[Vpc]) -> dict[str, int]:
     """Return how many network interfaces each vSwitch has."""
-    rows = NetworkInterface.objects.filter(vpc__in=vpcs).order_by().values_list("vswitch")
-    return dict(rows.annotate(number=Count("*")))
+    return _by_vswitch(NetworkInterface.objects.filter(vpc__in=vpcs))
 
 
-def _logged_alone(flow_logs: dict[str, list[FlowLog]]) -> dict[str, set[str]]:
-    """Return the network interfaces with a flow log of their own by vSwitch."""
-    watched = {
-        each.resource_id
-        for members in flow_logs.values()
-        for each in members
-        if each.status in COVERING and each.resource_type == Type.ENI
-    }
-    alone: dict[str, set[str]] = defaultdict(set)
-    for pk, vswitch in NetworkInterface.objects.filter(pk__in=watched).values_list("pk", "vswitch"):
-        alone[vswitch].add(pk)
-    return alone
+def _logged_alone(account: Account, region: Region, vpcs: list[Vpc]) -> dict[str, int]:
+    """Return how many network interfaces of each vSwitch have a flow log of their own."""
+    own = FlowLog.objects.filter(
+        account=account, region=region, resource_type=Type.ENI, status__in=COVERING
+    ).order_by()
+    watched = NetworkInterface.objects.filter(pk__in=own.values("resource_id"), vpc__in=vpcs)
+    return _by_vswitch(watched)
+
+
+def _by_vswitch(interfaces: QuerySet[NetworkInterface]) -> dict[str, int]:
+    # by VPC first, which is the order of the index: nothing is sorted
+    rows = interfaces.order_by().values_list("vpc", "vswitch").annotate(number=Count("*"))
+    return {vswitch: number for _vpc, vswitch, number in rows}
 
 
 def _last_day(account: Account, region: Region, now: datetime) -> dict[str, tuple[Volume, list[str]]]:
     """Return what was delivered for each VPC in the last 24 hours, and in which of them."""
     first = hour_of(int(now.timestamp())) - DAY + HOUR
-    found: dict[str, tuple[Volume, list[str]]] = {}
+    hours: dict[str, list[Volume]] = defaultdict(list)
+    strips: dict[str, list[str]] = defaultdict(lambda: [NONE] * HOURS)
     for (vpc, start), volume in usage.hours_of_vpcs(account, region, first).items():
-        before, strip = found.get(vpc, (Volume(), [NONE] * HOURS))
-        strip[min((start - first) // HOUR, HOURS - 1)] = LOSS if volume.skipdata else OK
-        found[vpc] = (before + volume, strip)
-    return found
+        hours[vpc].append(volume)
+        strips[vpc][min((start - first) // HOUR, HOURS - 1)] = LOSS if volume.skipdata else OK
+    return {vpc: (usage.total_of(volumes), strips[vpc]) for vpc, volumes in hours.items()}

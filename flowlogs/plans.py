@@ -14,12 +14,13 @@ from django.db.models import Q, QuerySet
 
 from console import access
 
-from . import reception
+from . import inventory, reception
 from .jobs import BIGGEST_SECOND, Interface, Job, Order, Span
 from .models import (
     Closing,
     Collector,
     Coverage,
+    Delivery,
     ExporterBinding,
     FlowLog,
     IntervalChange,
@@ -27,6 +28,7 @@ from .models import (
     Loss,
     NetworkInterface,
     SampleFile,
+    SampleSlice,
     Window,
 )
 from .rules import TRAFFIC_PATH_CODES
@@ -49,6 +51,8 @@ class Plan:
     flow_logs: list[FlowLog]
     reasons: dict[str, str] = field(default_factory=dict)
     skipped_exporters: list[str] = field(default_factory=list)
+    again: frozenset[str] = frozenset()
+    """Of a closing that is delivered again: the flow logs that are to get it."""
 
 
 class _Covered(NamedTuple):
@@ -69,15 +73,23 @@ class _Skips(NamedTuple):
 
 
 def plan(closing: Closing) -> Plan:
-    """Return what is to be done for a closing; it has its window, VPC and account loaded."""
+    """Return what is to be done for a closing; it has its window, VPC and account loaded.
+
+    One that was delivered before is delivered again to those flow logs alone that failed and are to get it now.
+    """
     window = closing.window
     covered = _coverage(window)
+    again: frozenset[str] = frozenset()
+    if closing.delivered_at is not None:
+        pending = Delivery.objects.filter(closing=closing, state=Delivery.State.PENDING)
+        again = frozenset(pending.values_list("flow_log", flat=True))
+        covered = [row for row in covered if row.flow_log in again]
     interfaces = _interfaces({row.interface for row in covered})
     place = {interface.id: number for number, interface in enumerate(interfaces)}
     # what was deleted since is still owed what was captured of it
     flow_logs = FlowLog.everything.in_bulk({row.flow_log for row in covered})
     targets, reasons = _targets(window, flow_logs.values())
-    skips = _skips(closing, interfaces)
+    skips = _skips(closing, interfaces, [*_bindings(window), *_former_bindings(covered)])
     spans: dict[str, list[Span]] = defaultdict(list)
     for row in covered:
         spans[row.flow_log].append(_span(window, place[row.interface], row))
@@ -86,6 +98,8 @@ def plan(closing: Closing) -> Plan:
         for pk in sorted(spans.keys() & flow_logs.keys())
     ]
     is_final = closing.kind == Closing.Kind.FINAL
+    # what a later closing took was not there when this one told of silence
+    in_window = SampleSlice.objects.filter(window=window).exclude(closing__number__gt=closing.number)
     job = Job(
         files=_paths(SampleFile.objects.filter(slices__closing=closing)),
         window=window.start,
@@ -95,10 +109,10 @@ def plan(closing: Closing) -> Plan:
         parts={logstore: str(_part_path(logstore, closing)) for logstore in sorted(set(targets.values()))},
         final=is_final,
         late=closing.kind == Closing.Kind.LATE,
-        window_files=_paths(SampleFile.objects.filter(slices__window=window)) if is_final else (),
+        window_files=_paths(SampleFile.objects.filter(slices__in=in_window)) if is_final else (),
         spill=str(settings.FLOWLOG_STORE / "spill"),
     )
-    return Plan(job, [flow_logs[order.flow_log] for order in orders], reasons, skips.exporters)
+    return Plan(job, [flow_logs[order.flow_log] for order in orders], reasons, skips.exporters, again)
 
 
 def _coverage(window: Window) -> list[_Covered]:
@@ -184,20 +198,49 @@ def _targets(window: Window, flow_logs: Iterable[FlowLog]) -> tuple[dict[str, in
     return targets, reasons
 
 
-def _skips(closing: Closing, interfaces: tuple[Interface, ...]) -> _Skips:
+def _bindings(window: Window) -> list[Binding]:
+    """Return what exporters observe of the VPC now."""
+    rows = ExporterBinding.objects.filter(vpc=window.vpc_id)
+    return list(rows.values_list("exporter", "vswitch", "network_interface"))
+
+
+def _former_bindings(covered: Iterable[_Covered]) -> list[Binding]:
+    """Return what observed interfaces that were deleted: with them their bindings went, but not what was lost.
+
+    As the inventory had it before the first of them was deleted.
+    """
+    ended = {row.interface for row in covered if row.until < BIGGEST_SECOND}
+    deleted = NetworkInterface.everything.filter(pk__in=ended, deleted_at__isnull=False) if ended else ()
+    gone = {interface.pk: interface.deleted_at for interface in deleted}
+    if not gone:
+        return []
+    earliest = min(at for at in gone.values() if at is not None)
+    version = inventory.in_force(int(earliest.timestamp() * 1000) - 1)
+    content = inventory.load(version)
+    places = {number: eni["id"] for number, eni in enumerate(content["enis"]) if eni["id"] in gone}
+    return [
+        (exporter["id"], None, places[number])
+        for exporter in content["exporters"]
+        for number in places.keys() & set(exporter["enis"])
+    ]
+
+
+def _skips(closing: Closing, interfaces: tuple[Interface, ...], bindings: list[Binding]) -> _Skips:
     """Return whose records were skipped: a loss marks the windows in which it was received.
 
     One without an exporter is the collector's and concerns all that is observed.
     """
     window = closing.window
-    bindings: list[Binding] = list(
-        ExporterBinding.objects.filter(vpc=window.vpc_id).values_list(
-            "exporter", "vswitch", "network_interface"
-        )
-    )
-    known = set(window.skipped_exporters)
-    hit = known if closing.kind == Closing.Kind.LATE else known | _hit(window, bindings)
-    before = _observed(interfaces, bindings, known) | set(window.late_interfaces)
+    if closing.delivered_at is not None:
+        # as it was then: each closing has noted what it recorded
+        earlier = list(window.closings.filter(number__lt=closing.number))
+        known = {exporter for each in earlier for exporter in each.skipped_exporters}
+        late = {eni for each in earlier for eni in each.late_interfaces}
+        hit = known | set(closing.skipped_exporters)
+    else:
+        known, late = set(window.skipped_exporters), set(window.late_interfaces)
+        hit = known if closing.kind == Closing.Kind.LATE else known | _hit(window, bindings)
+    before = _observed(interfaces, bindings, known) | late
     now = _observed(interfaces, bindings, hit - known) - before
     there = {interface.id for interface in interfaces}
     return _Skips(sorted(hit), frozenset(now), frozenset(before & there))

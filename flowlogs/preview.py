@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import ceil
 from typing import Any, NamedTuple
 from zlib import crc32
 
 from django.core.cache import cache
 from django.db.models import Count, Q, QuerySet, Value
 from django.db.models.functions import Concat
+from django.utils import timezone
 
 from console.models import Account, Region
 
 from .models import FlowLog, NetworkInterface, Vpc, VSwitch
 from .rules import TRAFFIC_PATH_CODES, FlowLogValues
+from .services import coverage
 
 KINDS = FlowLog.ResourceType
 VPC, VSWITCH, ENI = (str(kind.value) for kind in (KINDS.VPC, KINDS.VSWITCH, KINDS.ENI))
@@ -71,11 +75,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Faster:
-    """So many ENIs of other flow logs would be captured more often than until now (minutes)."""
+    """So many ENIs of other flow logs would be captured more often than until now (minutes), from ``since`` on."""
 
     enis: int
     before: int
     flow_logs: Sequence[Other]
+    since: datetime
 
 
 @dataclass(frozen=True)
@@ -264,9 +269,15 @@ def _add_intervals(found: Preview, cells: Counter[Cell], started: Sequence[Other
         for (minutes, pk), count in sorted(cases.items(), key=lambda item: (item[0][0], -item[1]))
     ]
     found.faster = [
-        Faster(count, before, [by_id[pk] for pk in sorted(made_faster[before])])
+        Faster(count, before, [by_id[pk] for pk in sorted(made_faster[before])], _begins(before, interval))
         for before, count in sorted(faster.items())
     ]
+
+
+def _begins(before: int, interval: int) -> datetime:
+    """Return when ENIs that are captured every ``before`` minutes would be captured at another interval."""
+    at, _minutes = coverage.scheduled([(0, before)], interval, ceil(timezone.now().timestamp()))[-1]
+    return datetime.fromtimestamp(at, UTC)
 
 
 def _covering(cell: Cell, covering: dict[tuple[str, str], list[Other]]) -> list[Other]:

@@ -251,6 +251,9 @@ RULES: Mapping[str, Rule] = {
     "StillUsed": Rule(_("It is still used: %(users)s. Change or delete these first."), "OURS"),
     "FileColumn": Rule(_("There is no column %(name)s. The columns are: %(columns)s."), "OURS"),
     "FileColumnTwice": Rule(_("The column %(name)s is there twice."), "OURS"),
+    "FileKeyTwice": Rule(
+        _("The key %(name)s is there twice in one object, again at column %(column)s."), "OURS"
+    ),
     "FileShape": Rule(_("The text is neither CSV with a heading line nor a JSON list of objects."), "OURS"),
     "FileJson": Rule(_("This is not JSON: %(reason)s."), "OURS"),
     "FileCells": Rule(_("The line has %(found)s cells, the heading has %(wanted)s."), "OURS"),
@@ -263,6 +266,7 @@ DELIVERY_REASONS: Mapping[str, Rule] = {
     "ProjectNotExist": Rule(_("The project does not exist."), "API"),
     "LogstoreNotExist": Rule(_("The Logstore does not exist."), "API"),
     "RoleRevoked": Rule(_("Delivery is not authorized: the role or its policy is missing."), "SEED0"),
+    "SamplesGone": Rule(_("The samples of the window are no longer all there."), "SEED4"),
     "UnknownError": Rule(_("An internal error occurred."), "API"),
 }
 DELIVERY_REMEDIES: Mapping[str, Rule] = {
@@ -271,6 +275,7 @@ DELIVERY_REMEDIES: Mapping[str, Rule] = {
     ),
     "LogstoreNotExist": Rule(_("Create a Logstore with the same name, then start the flow log."), "SEED4"),
     "RoleRevoked": Rule(_("Authorize delivery again; it then goes on by itself."), "SEED0"),
+    "SamplesGone": Rule(_("It cannot be delivered any more. Later windows are."), "SEED4"),
     "UnknownError": Rule(_("It is tried again by itself. The log of the installation says more."), "API"),
 }
 STOPPING_REASONS = ("ProjectNotExist", "LogstoreNotExist")

@@ -6,12 +6,13 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 
 from .models import Coverage, Delivery, FlowLog, IntervalChange, Logstore, NetworkInterface
 from .models import NetworkInterfaceAddress as Address
@@ -47,6 +48,51 @@ class CoveredInterface:
         return sum(self.slots) / len(self.slots) if self.slots else 0.0
 
 
+@dataclass(frozen=True)
+class RealInterval:
+    """So many of the ENIs of a flow log are captured every ``now`` minutes, from ``since`` on every ``later``.
+
+    ``since`` is empty where nothing changes soon, ``now`` is 0 for what is not captured yet, and ``because_of``
+    is the other flow log that decides, if it is another one.
+    """
+
+    enis: int
+    of: int
+    now: int
+    later: int
+    since: datetime | None
+    because_of: str
+    own: int = 0
+    """The interval of the flow log itself."""
+
+    @property
+    def words(self) -> str:
+        """Say so, without the other flow log."""
+        said = self._said()
+        if self.enis == self.of:
+            return said
+        counts = {"enis": self.enis, "total": self.of, "said": said}
+        return (
+            ngettext("%(enis)s of %(total)s ENIs: %(said)s", "%(enis)s of %(total)s ENIs: %(said)s", self.of)
+            % counts
+        )
+
+    @property
+    def full_words(self) -> str:
+        """Say so with the other flow log, if it is one that decides."""
+        if not self.because_of:
+            return self.words
+        return gettext("%(said)s because of %(other)s") % {"said": self.words, "other": self.because_of}
+
+    def _said(self) -> str:
+        if self.since is None:
+            return gettext("really %(minutes)s min") % {"minutes": self.now}
+        at = f"{self.since:%H:%M}"
+        if self.later == self.own and self.now:
+            return gettext("%(minutes)s min until %(at)s UTC") % {"minutes": self.now, "at": at}
+        return gettext("%(minutes)s min from %(at)s UTC") % {"minutes": self.later, "at": at}
+
+
 @dataclass
 class Collected:
     """What the Logstore has of an ENI: records of the last day, packets and bytes of its last window."""
@@ -67,6 +113,29 @@ class Collected:
         self.bytes += row.bytes
         if row.skipdata:
             self.skipped_slots.add(row.slot)
+
+
+def real_intervals(flow_log: FlowLog, now: datetime | None = None) -> list[RealInterval]:
+    """Return how ENIs of a flow log are captured otherwise than it says, or will be until a boundary; no query.
+
+    Most ENIs first; empty where all are captured at its own interval.
+    """
+    if not flow_log.captured:
+        return []
+    at = (now or timezone.now()).timestamp()
+    found = []
+    for enis, decider, changes in flow_log.captured["otherwise"]:
+        in_force = [interval for since, interval in changes if since <= at]
+        to_come = [(since, interval) for since, interval in changes if since > at]
+        since, later = to_come[0] if to_come else (None, in_force[-1])
+        if to_come or later != flow_log.interval:
+            begins = datetime.fromtimestamp(since, UTC) if since else None
+            total = flow_log.captured["enis"]
+            because_of = decider if later != flow_log.interval else ""
+            found.append(
+                RealInterval(enis, total, in_force[-1], later, begins, because_of, flow_log.interval)
+            )
+    return found
 
 
 def covered(flow_log: FlowLog, search: str = "") -> QuerySet[Coverage]:

@@ -35,6 +35,11 @@ urlpatterns = [
     path("flow-logs/<str:flow_log_id>/tags/", flow_log_tags.flow_log_tags, name="flow-log-tags"),
     path("flow-logs/<str:flow_log_id>/start/", flow_log_acts.flow_log_start, name="flow-log-start"),
     path("flow-logs/<str:flow_log_id>/stop/", flow_log_acts.flow_log_stop, name="flow-log-stop"),
+    path(
+        "flow-logs/<str:flow_log_id>/deliver-again/",
+        flow_log_acts.flow_log_deliver_again,
+        name="flow-log-deliver-again",
+    ),
     path("usage/", usage.show, name="usage"),
     path("usage/export/", usage.export, name="usage-export"),
     path("usage/prices/", usage.prices, name="usage-prices"),

@@ -1,4 +1,4 @@
-"""What flow logs have generated, by hour and day: written with each delivery, read by lists, the overview and fees.
+"""What flow logs have generated, by hour, day and month: written with each delivery, read by lists and fees.
 
 A delivery counts at the time at which it is made, as bills do (the hour in which a record is generated counts, not
 the one it speaks of). Only the demo's past counts at the end of its windows: it stands for deliveries of back
@@ -7,10 +7,12 @@ then, and would otherwise be one hour's mountain in the month of the installatio
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from django.db import connection
@@ -22,11 +24,11 @@ from console.models import Account, Region
 from . import fees
 from .fees import Month
 from .models import Closing, Collector, Delivery, FlowLog, Logstore, Part, Usage, Vpc
-from .models.usage import DAY, HOUR
+from .models.usage import DAY, HOUR, MONTH
 from .windows import hour_of
 
 KEPT_HOURS = 35 * 24
-"""How many hours are kept as such; days stay for good."""
+"""How many hours are kept as such; days and months stay for good."""
 PRUNED_AT_ONCE = 10_000
 
 
@@ -47,24 +49,13 @@ class Volume:
         """Records of every status: OK, NODATA and SKIPDATA."""
         return self.records + self.nodata + self.skipdata
 
-    def __add__(self, other: Volume) -> Volume:
-        return Volume(*(getattr(self, name) + getattr(other, name) for name in UNITS))
-
 
 UNITS = tuple(field.name for field in fields(Volume))
 
 
-@dataclass(frozen=True)
-class LastDay:
-    """Volumes of the last 24 hours by flow log and by the VPC that it belongs to; what generated nothing is absent."""
-
-    flow_logs: dict[str, Volume]
-    vpcs: dict[str, Volume]
-
-    @property
-    def total(self) -> Volume:
-        """All of it."""
-        return sum(self.flow_logs.values(), Volume())
+def total_of(volumes: Iterable[Volume]) -> Volume:
+    """Return the sum of volumes, unit by unit."""
+    return Volume(*map(sum, zip(*map(attrgetter(*UNITS), volumes), strict=True)))
 
 
 # ---- reading ----------------------------------------------------------------------------------------
@@ -76,8 +67,8 @@ def month_of(flow_log_ids: Collection[str], now: datetime | None = None) -> dict
     Every ID is a key, also of one that generated nothing. For its fee see ``month_fees``.
     """
     month = Month.of(_second(now))
-    days = _days(month).filter(flow_log__in=flow_log_ids)
-    return dict.fromkeys(flow_log_ids, Volume()) | _grouped(days, "flow_log")
+    rows = _month(month).filter(flow_log__in=flow_log_ids)
+    return dict.fromkeys(flow_log_ids, Volume()) | _grouped(rows, "flow_log")
 
 
 def month_fees(account: Account, region: Region, now: datetime | None = None) -> dict[str, Decimal]:
@@ -86,8 +77,8 @@ def month_fees(account: Account, region: Region, now: datetime | None = None) ->
     It is the fee in proportion to bytes generated, in whole cents; all shares, those of deleted flow logs too, sum
     to the fee of the region. What generated nothing is absent. See ``fees.shares``.
     """
-    days = _days(Month.of(_second(now))).filter(vpc__in=_vpcs(account, region)).order_by()
-    return fees.shares(dict(days.values_list("flow_log").annotate(total=Sum("size"))))
+    rows = _month(Month.of(_second(now))).filter(vpc__in=_vpcs(account, region)).order_by()
+    return fees.shares(dict(rows.values_list("flow_log").annotate(total=Sum("size"))))
 
 
 def month_volumes(account: Account, region: Region, month: Month) -> dict[str, Volume]:
@@ -95,25 +86,30 @@ def month_volumes(account: Account, region: Region, month: Month) -> dict[str, V
 
     ``fees.shares({id: volume.size …})`` splits the region's generation fee among them.
     """
-    return _grouped(_days(month).filter(vpc__in=_vpcs(account, region)), "flow_log")
+    return _grouped(_month(month).filter(vpc__in=_vpcs(account, region)), "flow_log")
 
 
 def by_region_month(account: Account, region: Region, month: Month) -> Volume:
     """Return what an account generated in a region in a month: the volume that fees count; one query."""
-    row = _days(month).filter(vpc__in=_vpcs(account, region)).aggregate(**_sums())
+    row = _month(month).filter(vpc__in=_vpcs(account, region)).aggregate(**_sums())
     return Volume(*(row[f"sum_{name}"] or 0 for name in UNITS))
 
 
 def regions_in(account: Account, month: Month) -> dict[str, int]:
     """Return the bytes that an account generated in a month, by region where there are any; one query."""
-    rows = _days(month).filter(vpc__account=account).order_by()
+    rows = _month(month).filter(vpc__account=account).order_by()
     return dict(rows.values("vpc__region").annotate(total=Sum("size")).values_list("vpc__region", "total"))
 
 
 def days_of(account: Account, region: Region, month: Month) -> dict[int, int]:
     """Return the bytes generated in a region on each day of a month (Unix s at its start); one query."""
-    rows = _days(month).filter(vpc__in=_vpcs(account, region)).order_by()
-    return dict(rows.values("start").annotate(total=Sum("size")).values_list("start", "total"))
+    days = Usage.objects.filter(span=DAY, start__gte=month.start, start__lt=month.end)
+    # by VPC first, which is the order of the index: nothing is sorted
+    rows = days.filter(vpc__in=_vpcs(account, region)).order_by().values_list("vpc", "start")
+    found: Counter[int] = Counter()
+    for _vpc, start, size in rows.annotate(total=Sum("size")):
+        found[start] += size
+    return dict(found)
 
 
 def daily_rate(account: Account, region: Region, now: datetime | None = None) -> int:
@@ -138,16 +134,6 @@ def hours_of_vpcs(account: Account, region: Region, since: int) -> dict[tuple[st
     return _summed(hours, "vpc", "start")
 
 
-def last_day(account: Account, region: Region, now: datetime | None = None) -> LastDay:
-    """Return what the flow logs of a region generated in the running hour and the 23 before it; one query."""
-    hours = _last_hours(now).filter(vpc__in=_vpcs(account, region))
-    rows = _summed(hours, "flow_log", "vpc")
-    vpcs: dict[str, Volume] = {}
-    for (_flow_log, vpc), volume in rows.items():
-        vpcs[vpc] = vpcs.get(vpc, Volume()) + volume
-    return LastDay({flow_log: volume for (flow_log, _vpc), volume in rows.items()}, vpcs)
-
-
 def _vpcs(account: Account, region: Region) -> QuerySet[Vpc]:
     """Return the VPCs of a region, deleted ones too; as a subquery it is quicker than a join."""
     return Vpc.everything.filter(account=account, region=region).order_by()
@@ -161,8 +147,8 @@ def _last_hours(now: datetime | None) -> QuerySet[Usage]:
     return Usage.objects.filter(span=HOUR, start__gte=hour_of(_second(now)) - DAY + HOUR)
 
 
-def _days(month: Month) -> QuerySet[Usage]:
-    return Usage.objects.filter(span=DAY, start__gte=month.start, start__lt=month.end)
+def _month(month: Month) -> QuerySet[Usage]:
+    return Usage.objects.filter(span=MONTH, start=month.start)
 
 
 def _grouped(rows: QuerySet[Usage], key: str) -> dict[Any, Volume]:
@@ -170,8 +156,8 @@ def _grouped(rows: QuerySet[Usage], key: str) -> dict[Any, Volume]:
 
 
 def _summed(rows: QuerySet[Usage], *keys: str) -> dict[Any, Volume]:
-    found = rows.order_by().values(*keys).annotate(**_sums())
-    return {tuple(row[key] for key in keys): Volume(*(row[f"sum_{name}"] for name in UNITS)) for row in found}
+    found = rows.order_by().values_list(*keys).annotate(**_sums())
+    return {row[: len(keys)]: Volume(*row[len(keys) :]) for row in found}
 
 
 def _sums() -> dict[str, Sum]:
@@ -181,18 +167,24 @@ def _sums() -> dict[str, Sum]:
 # ---- writing ----------------------------------------------------------------------------------------
 
 
-def record(closing: Closing, now: datetime) -> None:
-    """Add what a closing has delivered to the hour and the day of its delivery, inside that transaction.
+def record(closing: Closing, now: datetime, only: Collection[str] | None = None) -> None:
+    """Add what a closing has delivered, or only to some flow logs, to the hour, day and month of its delivery.
+
+    Inside that transaction.
 
     Exactly once, since the transaction is. One statement however many flow logs: each row is locked and added to
     where it is, so that closings that are committed at the same time lose nothing, and all lock in one order.
     Deliveries that failed have generated nothing.
     """
     at = _counts_at(closing, int(now.timestamp()))
+    spans = (HOUR, at - at % HOUR, DAY, at - at % DAY, MONTH, Month.of(at).start)
+    values: list[int | str] = [closing.window.vpc_id, *spans, closing.pk]
     with connection.cursor() as cursor:
-        cursor.execute(
-            _record_sql(), [closing.window.vpc_id, HOUR, at - at % HOUR, DAY, at - at % DAY, closing.pk]
-        )
+        if only is None:
+            cursor.execute(_record_sql(), values)
+        elif only:
+            marks = ", ".join(["%s"] * len(only))
+            cursor.execute(_record_sql(f"AND d.flow_log_id IN ({marks}) "), [*values, *only])
 
 
 def _counts_at(closing: Closing, now: int) -> int:
@@ -204,7 +196,7 @@ def _counts_at(closing: Closing, now: int) -> int:
     return min(window.end, now) if replayed.exists() else now
 
 
-def _record_sql() -> str:
+def _record_sql(only: str = "") -> str:
     usage, delivery, part, logstore = (model._meta.db_table for model in (Usage, Delivery, Part, Logstore))
     columns = ", ".join(f'"{name}"' for name in UNITS)
     added = ", ".join(f'"{name}" = {usage}."{name}" + excluded."{name}"' for name in UNITS)
@@ -215,16 +207,16 @@ def _record_sql() -> str:
         f"FROM {delivery} AS d "
         f"LEFT JOIN {part} AS part ON part.id = d.part_id "
         f"LEFT JOIN {logstore} AS logstore ON logstore.id = part.logstore_id "
-        'CROSS JOIN (SELECT %s AS span, %s AS "start" UNION ALL SELECT %s, %s) AS spans '
+        'CROSS JOIN (SELECT %s AS span, %s AS "start" UNION ALL SELECT %s, %s UNION ALL SELECT %s, %s) AS spans '
         f"WHERE d.closing_id = %s AND d.state = '{Delivery.State.DELIVERED}' "
-        "AND d.records + d.nodata + d.skipdata > 0 "
+        f"AND d.records + d.nodata + d.skipdata > 0 {only}"
         "ORDER BY d.flow_log_id, spans.span "
         f'ON CONFLICT (flow_log_id, span, "start") DO UPDATE SET {added}'
     )
 
 
 def prune() -> int:
-    """Delete hours that nobody asks for any more; return how many rows. Days are kept."""
+    """Delete hours that nobody asks for any more; return how many rows. Days and months are kept."""
     old = _second(None) - KEPT_HOURS * HOUR
     rows = Usage.objects.filter(span=HOUR, start__lt=old).order_by("start")
     return Usage.objects.filter(pk__in=list(rows.values_list("pk", flat=True)[:PRUNED_AT_ONCE])).delete()[0]

@@ -33,6 +33,7 @@ PERSONAL = {
     "console:home": "sends the user on",
     "console:password": "the user's own password",
     "console:find": "finds what the user may see",
+    "console:shortcuts": "tells what the keys do",
     "console:authorize": "sends the user on",
     "console:authorize-step": "shows who must pass the gates; passing them is the owner's",
     "console:authorize-revoke": "shows who may revoke; revoking is the owner's",

@@ -1,4 +1,4 @@
-"""A big account for measuring pages: 1 000 flow logs, 100 000 ENIs, 10 000 windows and what they delivered.
+"""A big account for measuring pages: 1 000 flow logs, 100 000 ENIs, 10 000 windows, what they delivered, records.
 
 Run as ``python -m analytics.benchmarks.crowd`` with the FLOWLOG_HOME of an installation that has been made.
 """
@@ -21,6 +21,12 @@ TARGETS = 10
 DAYS = 30
 REGION = "cn-hangzhou"
 BATCH = 2_000
+HOURS = 5
+"""How many hours, the running one among them, have records."""
+RECORDS = 1_800
+"""How many records each of these hours has."""
+SMALL = 60
+"""How many security groups, network ACLs and gateways, and how many RAM users, there are."""
 
 
 def fill() -> None:
@@ -28,6 +34,7 @@ def fill() -> None:
     from django.db import transaction
     from django.utils import timezone
 
+    from console import tasks
     from console.models import DELIVERY_POLICY, DELIVERY_ROLE, Account, Region
 
     with transaction.atomic():
@@ -41,6 +48,10 @@ def fill() -> None:
         flow_logs = _flow_logs(account, network)
         _coverage(flow_logs)
         _history(network, flow_logs)
+        _small(account, network)
+        _records(account)
+    # as the console does by itself every so often: the database plans by what it then knows
+    tasks.tune_database()
 
 
 def _insert(model: Any, rows: Iterator[Any]) -> None:
@@ -159,7 +170,9 @@ def _coverage(flow_logs: list[Any]) -> None:
 
 
 def _history(vpcs: list[Any], flow_logs: list[Any]) -> None:
+    from flowlogs.fees import Month
     from flowlogs.models import Closing, Delivery, Usage, Window
+    from flowlogs.models.usage import DAY, HOUR, MONTH
 
     end = int(time.time()) // 600 * 600
     each = WINDOWS // VPCS
@@ -206,10 +219,10 @@ def _history(vpcs: list[Any], flow_logs: list[Any]) -> None:
             for flow_log in by_vpc[closing.window.vpc_id][:TARGETS]
         ),
     )
-    hour, day = end // 3600 * 3600, end // 86_400 * 86_400
-    spans = [(3600, hour - 3600 * ago) for ago in range(24)] + [
-        (86_400, day - 86_400 * ago) for ago in range(DAYS)
-    ]
+    hour, day = end // HOUR * HOUR, end // DAY * DAY
+    spans = [(HOUR, hour - HOUR * ago) for ago in range(24)]
+    spans += [(DAY, day - DAY * ago) for ago in range(DAYS)]
+    spans += sorted({(MONTH, Month.of(start).start) for span, start in spans if span == DAY})
     _insert(
         Usage,
         (
@@ -227,6 +240,86 @@ def _history(vpcs: list[Any], flow_logs: list[Any]) -> None:
             for span, start in spans
         ),
     )
+
+
+def _small(account: Any, vpcs: list[Any]) -> None:
+    """Insert a full page or more of what there are few of: groups, ACLs, gateways with routes, RAM users."""
+    from console.models import User
+    from flowlogs.models import Gateway, NetworkAcl, RouteEntry, SecurityGroup
+
+    numbers = [(number, vpcs[number % VPCS]) for number in range(SMALL)]
+    _insert(
+        SecurityGroup, (SecurityGroup(pk=f"sg-crowd{n:03}", vpc=vpc, name=f"group-{n}") for n, vpc in numbers)
+    )
+    _insert(NetworkAcl, (NetworkAcl(pk=f"nacl-crowd{n:03}", vpc=vpc, name=f"acl-{n}") for n, vpc in numbers))
+    gateways = [
+        Gateway(pk=f"ngw-crowd{n:03}", vpc=vpc, name=f"gateway-{n}", kind="nat") for n, vpc in numbers
+    ]
+    _insert(Gateway, iter(gateways))
+    _insert(
+        RouteEntry,
+        (
+            RouteEntry(vpc=each.vpc, destination=f"172.16.{n}.0/24", gateway=each)
+            for n, each in enumerate(gateways)
+        ),
+    )
+    _insert(User, (User(username=f"ram-{n:03}", account=account) for n in range(SMALL)))
+
+
+def _records(account: Any) -> None:
+    """Write records into the Logstore, every minute of the last hours, as delivery would."""
+    import duckdb
+    from django.conf import settings
+
+    from flowlogs.models import Logstore, Part
+    from flowlogs.record import FIELDS, TIME
+
+    logstore = Logstore.objects.get(project__account=account, name="flows")
+    last = int(time.time()) // 3600 * 3600
+    known = {
+        "version": "1",
+        "account-id": f"'{account.pk}'",
+        "eni-id": "format('eni-crowd0000{:04d}', n % 1000)",
+        "vm-id": "format('i-crowd0000{:04d}', n % 1000)",
+        "vswitch-id": "'vsw-crowd0000'",
+        "vpc-id": "'vpc-crowd000'",
+        "type": "'IPv4'",
+        "protocol": "6",
+        "srcaddr": "format('10.0.{:d}.{:d}', n % 16, n % 250)",
+        "srcport": "32768 + n",
+        "dstaddr": "format('192.168.0.{:d}', n % 99)",
+        "dstport": "443",
+        "direction": "CASE n % 2 WHEN 0 THEN 'in' ELSE 'out' END",
+        "action": "CASE n % 9 WHEN 0 THEN 'REJECT' ELSE 'ACCEPT' END",
+        "packets": "12 + n",
+        "bytes": "5300 + 40 * n",
+        "start": "hour + 2 * n",
+        "end": "hour + 2 * n + 30",
+        "tcp-flags": "18",
+        "log-status": "'OK'",
+        "traffic_path": "2",
+    }
+    columns = [
+        f'CAST({known.get(field.name, "NULL")} AS {"BIGINT" if field.type == "long" else "VARCHAR"}) AS "{field.name}"'
+        for field in FIELDS
+    ]
+    for hour in range(last - (HOURS - 1) * 3600, last + 1, 3600):
+        name = f"parts/{logstore.pk}/crowd-{hour}.parquet"
+        path = settings.FLOWLOG_STORE / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        duckdb.execute(
+            f'COPY (SELECT {", ".join(columns)}, CAST(hour + 2 * n AS BIGINT) AS "{TIME}" '
+            f"FROM (SELECT {hour} AS hour, range AS n FROM range({RECORDS}))) TO '{path}' (FORMAT parquet)"
+        )
+        Part.objects.create(
+            logstore=logstore,
+            path=name,
+            hour=hour,
+            rows=RECORDS,
+            size=path.stat().st_size,
+            min_time=hour,
+            max_time=hour + 2 * RECORDS - 2,
+        )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 from statistics import quantiles
 from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
+from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_opener
 
 from django.conf import settings
 
@@ -26,6 +26,8 @@ MOST_MILLISECONDS = 50
 MOST_KILOBYTES = 60
 VISITS = 40
 HERE = "/cn-hangzhou"
+LOGS = f"{HERE}/log-service/crowd/flows/"
+CREATE = f"{HERE}/flow-logs/create/"
 PAGES = {
     "Overview": f"{HERE}/overview/",
     "Flow Log": f"{HERE}/flow-logs/",
@@ -34,18 +36,42 @@ PAGES = {
     "Flow Log, last page": f"{HERE}/flow-logs/?page=50",
     "Flow log details": f"{HERE}/flow-logs/fl-crowd0000/",
     "ENI Collection Scope": f"{HERE}/flow-logs/fl-crowd0000/scope/",
-    "Create a flow log": f"{HERE}/flow-logs/create/",
+    "Create a flow log": CREATE,
     "Usage and Fees": f"{HERE}/usage/",
     "VPCs": f"{HERE}/vpcs/",
     "vSwitches": f"{HERE}/vswitches/",
     "ENIs": f"{HERE}/enis/",
     "ENIs, search": f"{HERE}/enis/?search=10.3.1",
     "ECS instances": f"{HERE}/instances/",
+    "Security groups": f"{HERE}/security-groups/",
+    "Network ACLs": f"{HERE}/network-acls/",
+    "Gateways": f"{HERE}/gateways/",
+    "Routes": f"{HERE}/routes/",
     "Exporters": f"{HERE}/exporters/",
+    "RAM users": "/ram/users/",
     "Log Service": f"{HERE}/log-service/",
+    "Logs, 4 hours by the minute": f"{LOGS}?range=4h",
+    "Logs, 4 hours as a list": f"{LOGS}?range=4h&layout=list",
+    "Overview of the Logstore": f"{LOGS}overview/",
     "Search, identifier": "/find/?q=eni-crowd01231",
     "Search, name": "/find/?q=host-7-3-99",
 }
+CHOICES = {
+    "resource_type": "VPC",
+    "resource_id": "vpc-crowd000",
+    "traffic_type": "All",
+    "ip_version": "IPv4",
+    "interval": "10",
+    "project_mode": "select",
+    "project": "crowd",
+    "logstore_mode": "select",
+    "logstore": "crowd/flows",
+}
+FRAGMENTS = {
+    "Create a flow log, live check": (CREATE, CHOICES | {"refresh": "live"}),
+    "Create a flow log, cost": (CREATE, CHOICES | {"refresh": "cost"}),
+}
+"""What a page sends and fetches by itself."""
 
 
 def run(folder: Path) -> Iterator[Measure]:
@@ -55,8 +81,11 @@ def run(folder: Path) -> Iterator[Measure]:
     _fill(folder)
     with installation(folder) as running:
         browser = _logged_in(running, first.password)
-        for name, path in PAGES.items():
-            milliseconds, size = _visit(browser, running.address + path)
+        asked: dict[str, str | Request] = {name: running.address + path for name, path in PAGES.items()}
+        for name, (path, fields) in FRAGMENTS.items():
+            asked[name] = _fragment(browser, running.address + path, fields)
+        for name, request in asked.items():
+            milliseconds, size = _visit(browser, request)
             yield _at_most(f"page {name}, p95 of {VISITS}", milliseconds, "ms", MOST_MILLISECONDS)
             yield _at_most(f"page {name}, HTML", size / 1000, "KB", MOST_KILOBYTES)
 
@@ -84,11 +113,20 @@ def _logged_in(running: Running, password: str) -> OpenerDirector:
     return browser
 
 
-def _visit(browser: OpenerDirector, address: str) -> tuple[float, int]:
+def _fragment(browser: OpenerDirector, address: str, fields: dict[str, str]) -> Request:
+    """Return the request for a part of a page, as htmx sends it."""
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', browser.open(address).read().decode())
+    if token is None:
+        raise RuntimeError(f"{address} has no form")
+    sent = {"csrfmiddlewaretoken": token[1], **fields}
+    return Request(address, urlencode(sent).encode(), {"HX-Request": "true"})  # noqa: S310 - our own
+
+
+def _visit(browser: OpenerDirector, request: str | Request) -> tuple[float, int]:
     """Return the p95 in milliseconds and the bytes of the page."""
     taken, size = [], 0
     for _ in range(VISITS):
         started = time.perf_counter()
-        size = len(browser.open(address, timeout=10).read())
+        size = len(browser.open(request, timeout=10).read())
         taken.append((time.perf_counter() - started) * 1000)
     return quantiles(taken, n=20)[-1], size

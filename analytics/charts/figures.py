@@ -21,6 +21,7 @@ MOST_SERIES = 20
 _LABEL_LENGTH = 44
 _ROLES = {"ACCEPT": "ACCEPT", "REJECT": "REJECT", "IN": "in", "OUT": "out"}
 _ROOM_FOR_TEXT = 64
+_ROOM_FOR_MODEBAR = 28
 _MARGIN = {"l": 8, "r": 16, "t": 8, "b": 8, "pad": 4}
 
 
@@ -150,7 +151,9 @@ def _ranking(spec: Spec, places: list[Any], series: Sequence[_Series], say: Say)
     layout["yaxis"] |= _ticks(labels)
     layout["barmode"] = "stack" if spec.stacked else "group"
     layout["hovermode"] = "closest"
+    layout["margin"]["t"] = _ROOM_FOR_MODEBAR
     if len(series) == 1:
+        traces[0]["hoverlabel"] = {"namelength": 0}
         layout["margin"]["r"] = _ROOM_FOR_TEXT
         layout["annotations"] = _values_beside(traces[0]["customdata"])
     return {"data": traces, "layout": layout}
@@ -174,6 +177,8 @@ def _values_beside(values: list[str]) -> list[dict[str, Any]]:
 
 def _trace(spec: Spec, series: _Series, place: int, x: list[str], y: list[Any]) -> dict[str, Any]:
     trace: dict[str, Any] = {"name": plain(series.name), "x": x, "y": y}
+    if spec.unit == "bytes":
+        trace |= {"customdata": [human(value, spec.unit) for value in y], "hovertemplate": "%{customdata}"}
     if spec.kind == "bar":
         return trace | {"type": "bar"} | _meaning(series, "bar")
     trace |= {"type": "scatter", "mode": "lines" if len(x) > 1 else "markers", "line": {"width": 1.5}}
@@ -223,6 +228,7 @@ def _layout(spec: Spec, series: int, say: Say) -> dict[str, Any]:
         "yaxis": value_axis,
         "barmode": "stack" if spec.stacked else "group",
         "bargap": 0.2,
+        "meta": {"bytes": ("x" if spec.kind == "ranking" else "y") if spec.unit == "bytes" else ""},
     }
 
 

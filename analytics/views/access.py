@@ -1,4 +1,4 @@
-"""Which Logstore an address means, and whether the user may read it."""
+"""Which Logstore or project an address means, and whether the user may do this to it."""
 
 from __future__ import annotations
 
@@ -11,42 +11,76 @@ from django.utils.translation import gettext
 
 from console.access import login_first, require, resource_name
 from console.requests import ConsoleRequest
-from flowlogs.models import Logstore
+from flowlogs.models import Logstore, Project
 
 READ = "log:GetLogStoreLogs"
 
 P = ParamSpec("P")
 LogstoreView = Callable[Concatenate[ConsoleRequest, Logstore, P], HttpResponse]
+ProjectView = Callable[Concatenate[ConsoleRequest, Project, P], HttpResponse]
 
 
-def reads_logstore(view: LogstoreView[P]) -> Callable[..., HttpResponseBase]:
-    """Give a view the Logstore that its address names, to users who may read it.
+def on_logstore(action: str) -> Callable[[LogstoreView[P]], Callable[..., HttpResponseBase]]:
+    """Give a view the Logstore that its address names, to users who may do the action to it.
 
     One that is not there, or belongs to another account or region, is the same 404.
     """
 
-    @functools.wraps(view)
-    def guarded(request: Any, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if not request.user.is_authenticated:
-            return login_first(request)
-        del kwargs["region_id"]
-        project, name = str(kwargs.pop("project")), str(kwargs.pop("logstore"))
-        store = (
-            Logstore.objects.select_related("project")
-            .filter(
-                project__account=request.account,
-                project__region=request.region,
-                project__name=project,
-                name=name,
+    def decorate(view: LogstoreView[P]) -> Callable[..., HttpResponseBase]:
+        @functools.wraps(view)
+        def guarded(request: Any, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return login_first(request)
+            del kwargs["region_id"]
+            project, name = str(kwargs.pop("project")), str(kwargs.pop("logstore"))
+            store = (
+                Logstore.objects.select_related("project")
+                .filter(
+                    project__account=request.account,
+                    project__region=request.region,
+                    project__name=project,
+                    name=name,
+                )
+                .first()
             )
-            .first()
-        )
-        if store is None:
-            message = gettext("There is no Logstore %(project)s/%(logstore)s in this region.")
-            raise Http404(message % {"project": project, "logstore": name})
-        path = f"project/{project}/logstore/{name}"
-        require(request.user, READ, resource_name("log", request.region.id, request.account.id, path))
-        return view(request, store, *args, **kwargs)
+            if store is None:
+                message = gettext("There is no Logstore %(project)s/%(logstore)s in this region.")
+                raise Http404(message % {"project": project, "logstore": name})
+            path = f"project/{project}/logstore/{name}"
+            require(request.user, action, resource_name("log", request.region.id, request.account.id, path))
+            return view(request, store, *args, **kwargs)
 
-    guarded.required_action = READ  # type: ignore[attr-defined]
-    return guarded
+        guarded.required_action = action  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def reads_logstore(view: LogstoreView[P]) -> Callable[..., HttpResponseBase]:
+    """Give a view the Logstore that its address names, to users who may read it."""
+    return on_logstore(READ)(view)
+
+
+def on_project(action: str) -> Callable[[ProjectView[P]], Callable[..., HttpResponseBase]]:
+    """Give a view the project that its address names, to users who may do the action to it."""
+
+    def decorate(view: ProjectView[P]) -> Callable[..., HttpResponseBase]:
+        @functools.wraps(view)
+        def guarded(request: Any, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return login_first(request)
+            del kwargs["region_id"]
+            name = str(kwargs.pop("project"))
+            mine = Project.objects.filter(account=request.account, region=request.region)
+            project = mine.filter(name=name).first()
+            if project is None:
+                message = gettext("There is no project %(project)s in this region.")
+                raise Http404(message % {"project": name})
+            path = f"project/{name}"
+            require(request.user, action, resource_name("log", request.region.id, request.account.id, path))
+            return view(request, project, *args, **kwargs)
+
+        guarded.required_action = action  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate

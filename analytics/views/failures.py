@@ -8,6 +8,7 @@ from typing import Literal
 from django.utils.translation import gettext
 
 from analytics.run import QueryBusy, QueryError, QueryTimeout, RunError
+from console.texts import Text
 from console.wording import in_words
 
 _SHOWN = 96
@@ -57,4 +58,7 @@ def of_run(error: RunError) -> Failure:
     if isinstance(error, QueryTimeout):
         hint = gettext("Nothing is shown, because a part of a result would mislead.")
         return Failure("warning", in_words(error), hint)
+    said = error.args[0] if error.args else ""
+    if said and not isinstance(said, Text):
+        return Failure("error", gettext("The engine cannot run this query."), said)
     return Failure("error", in_words(error))

@@ -10,20 +10,26 @@ from django.contrib import messages
 from django.db.models import Count, F, Max, Q, Sum, Window
 from django.db.models.functions import RowNumber
 from django.http import HttpResponse, QueryDict
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from analytics.forms import NEW_PROJECT, LogstoreForm
-from console.access import allowed_here, requires
+from analytics.forms import NEW_PROJECT, DeletionForm, LogstoreForm
+from analytics.views.access import on_logstore, on_project
+from console.access import allowed_here, may, requires, resource_name
 from console.htmx import go_to
 from console.requests import ConsoleRequest
+from flowlogs import services
 from flowlogs.forms import add_violations
 from flowlogs.models import FlowLog, Logstore, Project
 from flowlogs.rules import RuleError
+from flowlogs.services.logstores import settings_before, what_goes
+from flowlogs.services.quarantine import KEPT_HOURS
+from flowlogs.views.flow_log_acts import asked_for, page_below
 
 CREATE = "log:CreateLogStore"
+DELETE, DELETE_PROJECT = "log:DeleteLogStore", "log:DeleteProject"
 MOST_FLOW_LOGS = 5
 LIVE = Q(parts__removed_at__isnull=True)
 
@@ -37,10 +43,16 @@ def log_service(request: ConsoleRequest, region_id: str) -> HttpResponse:
     flow_logs = _flow_logs(request)
     for project in projects:
         project.stores = stores[project.pk]  # type: ignore[attr-defined]
+        refusal = _refusal(request, DELETE_PROJECT, f"project/{project.name}")
+        if not refusal and project.stores:  # type: ignore[attr-defined]
+            refusal = _("Delete its Logstores first.")
+        project.delete_refusal = refusal  # type: ignore[attr-defined]
         for store in stores[project.pk]:
             where = {"region_id": region_id, "project": project.name, "logstore": store.name}
             store.search_url = reverse("analytics:search", kwargs=where)
             store.overview_url = reverse("analytics:overview", kwargs=where)
+            store.delete_url = reverse("analytics:logstore-delete", kwargs=where)
+            store.delete_refusal = _refusal(request, DELETE, f"project/{project.name}/logstore/{store.name}")
             store.flow_logs = flow_logs[project.name, store.name]
             store.more_flow_logs = (
                 store.flow_logs[0]["total"] - len(store.flow_logs) if store.flow_logs else 0
@@ -56,9 +68,13 @@ def log_service(request: ConsoleRequest, region_id: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(CREATE)
 def logstore_create(request: ConsoleRequest, region_id: str) -> HttpResponse:
-    """Create a Logstore, in a project that is there or in a new one; the address may name both."""
-    form = LogstoreForm(request.POST or None, account=request.account, region=request.region)
-    form.initial = _named(request.GET, form.projects)
+    """Create a Logstore, in a project that is there or in a new one; the address may name both.
+
+    One that has the name of a deleted one begins with what that had.
+    """
+    before = _before(request)
+    form = LogstoreForm(request.POST or None, account=request.account, region=request.region, before=before)
+    form.initial = {**(before or {}), **_named(request.GET, form.projects)}
     if form.is_valid():
         try:
             logstore = form.create(request.user)
@@ -66,11 +82,80 @@ def logstore_create(request: ConsoleRequest, region_id: str) -> HttpResponse:
             add_violations(form, error.violations)
         else:
             messages.success(request, _("Logstore %(name)s is created.") % {"name": logstore})
-            return go_to(request, "analytics:log-service", region_id=region_id)
-    return render(request, "analytics/logstore_create.html", {"form": form})
+            return go_to(request, asked_for(request) or resolve_url("analytics:log-service", region_id))
+    return render(request, "analytics/logstore_create.html", {"form": form, "next": page_below(request)})
 
 
-def _named(asked: QueryDict, projects: Container[str]) -> dict[str, str]:
+@require_http_methods(["GET", "HEAD", "POST"])
+@on_logstore(DELETE)
+def logstore_delete(request: ConsoleRequest, logstore: Logstore) -> HttpResponse:
+    """Show what goes with a Logstore and who cannot deliver then, and delete it once its name has been typed."""
+    form = DeletionForm(request.POST or None, name=logstore.name)
+    if form.is_valid():
+        name = str(logstore)
+        services.delete_logstore(logstore, request.user)
+        messages.success(request, _("Logstore %(name)s is deleted.") % {"name": name})
+        return go_to(request, "analytics:log-service", region_id=request.region.pk)
+    return _deletion(request, form, logstore, reverse("analytics:logstore-delete", args=_place(logstore)))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@on_project(DELETE_PROJECT)
+def project_delete(request: ConsoleRequest, project: Project) -> HttpResponse:
+    """Show who cannot deliver without a project, and delete it once its name has been typed."""
+    form = DeletionForm(request.POST or None, name=project.name)
+    if form.is_valid():
+        name = project.name
+        try:
+            services.delete_project(project, request.user)
+        except RuleError as error:
+            add_violations(form, error.violations)
+        else:
+            messages.success(request, _("Project %(name)s is deleted.") % {"name": name})
+            return go_to(request, "analytics:log-service", region_id=request.region.pk)
+    url = reverse("analytics:project-delete", args=[project.region_id, project.name])
+    return _deletion(request, form, project, url)
+
+
+def _deletion(
+    request: ConsoleRequest, form: DeletionForm, target: Logstore | Project, url: str
+) -> HttpResponse:
+    [goes] = what_goes([target])
+    context = {
+        "form": form,
+        "target": target,
+        "is_project": isinstance(target, Project),
+        "goes": goes,
+        "url": url,
+        "kept_hours": KEPT_HOURS,
+    }
+    return render(request, "analytics/logstore_delete.html", context)
+
+
+def _place(logstore: Logstore) -> tuple[str, str, str]:
+    return logstore.project.region_id, logstore.project.name, logstore.name
+
+
+def _refusal(request: ConsoleRequest, action: str, path: str) -> str:
+    """Return why the user may not do this to what a path names, if so."""
+    resource = resource_name("log", request.region.pk, request.account.pk, path)
+    if may(request.user, action, resource):
+        return ""
+    return _("You need the permission %(action)s.") % {"action": action}
+
+
+def _before(request: ConsoleRequest) -> dict[str, Any] | None:
+    """Return what a deleted Logstore had that is called as the one that the form or the address names."""
+    asked = request.POST or request.GET
+    project, name = asked.get("project", ""), asked.get("logstore_name") or asked.get("logstore", "")
+    if project in ("", NEW_PROJECT):
+        project = asked.get("project_name", "")
+    if not project or not name:
+        return None
+    return settings_before(request.account, request.region, project, name)
+
+
+def _named(asked: QueryDict, projects: Container[str]) -> dict[str, Any]:
     """Return what the form begins with: the names in the address, and a new project where there is none of the name."""
     project, initial = asked.get("project", ""), {"logstore_name": asked.get("logstore", "")}
     if project and project not in projects:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -16,7 +17,7 @@ from analytics import run
 from analytics.charts import KINDS, Spec, last_complete_of, suggest, tabulate
 from analytics.forms import CHARTS, LAYOUTS, Search, SearchForm
 from analytics.language import COLUMNS, add_term, problem
-from analytics.ranges import TimeRange, step_label, written
+from analytics.ranges import DAY, MINUTE, TimeRange, step_label, written
 from analytics.run import QueryError, Result, RunError, Slot
 from analytics.views import answers, failures, pages
 from analytics.views.access import reads_logstore
@@ -30,6 +31,8 @@ from flowlogs.record import FIELD_BY_NAME, FIELD_NAMES, FIELDS
 MOST_BARS = 240
 EXAMPLE = "| select srcaddr, count(1) as logs group by srcaddr order by logs desc limit 10"
 _CHANGES = ("add", "exclude", "only", "zoom")
+_BAR = re.compile(r"([0-9a-f]{1,9})-([0-9a-f]{1,8})")
+"""When a bar of the histogram begins (Unix s) and how long it is, in hexadecimal digits, of which a page has many."""
 
 
 @require_safe
@@ -62,9 +65,9 @@ def _changed(asked: Search, parameters: QueryDict) -> str:
             field, _, value = parameters.get(name, "").partition(":")
             if field in COLUMNS:
                 changes["q"] = add_term(base, field, value, negate)
-    if zoom := parameters.get("zoom"):
-        start, _, end = zoom.partition("-")
-        changes |= {"range": None, "from": start, "to": end}
+    if bar := _BAR.fullmatch(parameters.get("zoom", "")):
+        start, seconds = (int(part, 16) for part in bar.groups())
+        changes |= {"range": None, "from": str(start), "to": str(start + seconds)}
     return asked.address(**changes)
 
 
@@ -178,27 +181,35 @@ def _until(spec: Spec, result: Result, time: TimeRange) -> int | None:
 
 
 def histogram(slots: tuple[Slot, ...], time: TimeRange) -> dict[str, Any]:
-    """Return the bars of the counts over time, their heights in percent of the highest."""
+    """Return the bars of the counts over time: where each leads, what it says, and the outline of all of them."""
     most = max((slot.count for slot in slots), default=0)
+    step = time.step(MOST_BARS)
+    # no date where the time of day says it all, no seconds where there are none
+    shown = slice(11 if time.seconds <= DAY else 5, None if step % MINUTE else -3)
     return {
         "bars": [
             {
                 "start": slot.start,
-                "end": slot.end,
                 "count": slot.count,
-                "label": gettext("%(start)s to %(end)s")
-                % {"start": written(slot.start), "end": written(slot.end)[11:]},
-                # A single record among millions must still show.
-                "height": max(2, round(100 * slot.count / most)) if slot.count else 0,
+                "zoom": f"{slot.start:x}-{slot.end - slot.start:x}",
+                "label": f"{written(slot.start)[shown]}: {slot.count:,}",
             }
             for slot in slots
         ],
+        "path": "M0 100"
+        + "".join(f"V{_top(each.count, most)}H{at}" for at, each in enumerate(slots, 1))
+        + "V100",
         "most": most,
-        "step_label": step_label(time.step(MOST_BARS)),
+        "step_label": step_label(step),
         "from": written(time.start),
         "middle": written((time.start + time.end) // 2),
         "to": written(time.end),
     }
+
+
+def _top(count: int, most: int) -> int:
+    """Return where a bar ends, in percent from above; a single record among millions must still show."""
+    return 100 - max(2, round(100 * count / most)) if count else 100
 
 
 def _field_list(store: Logstore, asked: Search) -> list[dict[str, Any]]:

@@ -6,7 +6,10 @@ import json
 from typing import Any
 
 from django import forms
+from django.contrib.auth import authenticate
+from django.contrib.auth.forms import PasswordChangeForm
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -53,6 +56,12 @@ class PasswordForm(forms.Form):
         help_text=_("Only where you type one."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
+    must_change = forms.BooleanField(
+        label=_("Ask for a new password at the next login"),
+        required=False,
+        initial=True,
+        help_text=_("Until they choose one of their own, the user sees no other page."),
+    )
 
     def clean(self) -> dict[str, Any]:
         """Take the typed password, or make one."""
@@ -69,6 +78,33 @@ class PasswordForm(forms.Form):
         return self.cleaned_data["password_mode"] == GENERATE
 
 
+class OwnPasswordForm(PasswordChangeForm):
+    """Another password of one's own. The old one is asked for as at the login: who fails too often waits."""
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        """Count a wrong password as a failed login."""
+        old: str = self.cleaned_data["old_password"]
+        if authenticate(self.request, username=self.user.get_username(), password=old) is None:
+            raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return old
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what is no change."""
+        values: dict[str, Any] = super().clean() or {}
+        if values.get("old_password") and values.get("old_password") == values.get("new_password2"):
+            self.add_error("new_password1", services.same_password())
+        return values
+
+    def save(self, commit: bool = True) -> Any:
+        """Have the service change it."""
+        services.change_own_password(self.user, self.cleaned_data["new_password1"])
+        return self.user
+
+
 class NewUserForm(PasswordForm):
     """A new RAM user."""
 
@@ -81,7 +117,7 @@ class NewUserForm(PasswordForm):
     display_name = forms.CharField(
         label=_("Display name"), required=False, max_length=services.DISPLAY_NAME_LENGTH
     )
-    field_order = ("name", "display_name", "password_mode", "password")
+    field_order = ("name", "display_name", "password_mode", "password", "must_change")
 
 
 class UserForm(forms.Form):
@@ -125,30 +161,42 @@ class AttachForm(forms.Form):
         self.fields["policies"].queryset = queryset  # type: ignore[attr-defined]
 
 
-class PolicyForm(forms.Form):
-    """A custom policy; its document is JSON."""
+class DocumentField(forms.CharField):
+    """A policy document, written as JSON; everything that is wrong with it is said at once."""
 
-    name = forms.CharField(label=_("Policy name"), max_length=128, widget=forms.TextInput(attrs=PLAIN))
-    description = forms.CharField(label=_("Description"), required=False, max_length=256)
-    document = forms.CharField(
-        label=_("Policy document"),
-        widget=forms.Textarea(attrs=CODE),
-        strip=False,
-        help_text=_(
-            "Effect is Allow or Deny; an explicit Deny wins. Actions and resources may hold the wildcards * and ?."
-        ),
-    )
+    widget = forms.Textarea
 
-    def clean_document(self) -> Any:
-        """Read the document; everything that is wrong with it is said at once."""
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            label=_("Policy document"),
+            strip=False,
+            help_text=_(
+                "Effect is Allow or Deny; an explicit Deny wins. "
+                "Actions and resources may hold the wildcards * and ?."
+            ),
+            **kwargs,
+        )
+        self.widget.attrs.update(CODE)
+
+    def clean(self, value: Any) -> Any:
+        """Read the document."""
+        text = super().clean(value)
         try:
-            document = policies.read(self.cleaned_data["document"])
+            document = policies.read(text)
         except policies.PolicyError as error:
             raise ValidationError(services.said(error)) from None
         found = policies.problems(document)
         if found:
             raise ValidationError([services.said(error) for error in found])
         return document
+
+
+class PolicyForm(forms.Form):
+    """A custom policy; its document is JSON."""
+
+    name = forms.CharField(label=_("Policy name"), max_length=128, widget=forms.TextInput(attrs=PLAIN))
+    description = forms.CharField(label=_("Description"), required=False, max_length=256)
+    document = DocumentField()
 
 
 class SimulatorForm(forms.Form):

@@ -2,6 +2,8 @@
 
 Whoever may do something to a user or a policy may do all of it: who may attach policies may attach any, also
 to themself. That is how RAM has it; who hands out `ram:AttachPolicyToUser` hands out everything.
+
+Without a user (``by=None``) the installation itself acts, which is how its administrators do: no policy is asked.
 """
 
 from __future__ import annotations
@@ -33,10 +35,12 @@ LIST_POLICIES = "ram:ListPolicies"
 CREATE_POLICY = "ram:CreatePolicy"
 EDIT_POLICY = "ram:CreatePolicyVersion"
 DELETE_POLICY = "ram:DeletePolicy"
+CHANGE_OWN = "ram:ChangePassword"
 
 USER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 POLICY_NAME = re.compile(r"[A-Za-z0-9-]{1,128}")
 DISPLAY_NAME_LENGTH = 128
+HIDDEN = "******"
 
 
 def ram_users(account: Account) -> Any:
@@ -59,105 +63,136 @@ def new_password() -> str:
     return secrets.token_urlsafe(12)
 
 
-def create_user(account: Account, by: User, *, name: str, display_name: str, password: str) -> User:
-    """Create a RAM user who may do nothing yet. Raises ValidationError."""
-    require(by, CREATE_USER, resource_name("ram", "*", account.pk, f"user/{name}"))
-    _check_user_name(name)
-    user = User(username=name, first_name=display_name, account=account)
+def create_user(
+    account: Account,
+    by: User | None,
+    *,
+    name: str,
+    display_name: str,
+    password: str,
+    must_change: bool = False,
+) -> User:
+    """Create a RAM user who may do nothing yet. Raises ValidationError.
+
+    With ``must_change`` the password is good for choosing another, and for nothing else.
+    """
+    _require(by, CREATE_USER, resource_name("ram", "*", account.pk, f"user/{name}"))
+    user = User(username=name, first_name=display_name, account=account, must_change_password=must_change)
+    return add(user, by, password)
+
+
+def add(user: User, by: User | None, password: str) -> User:
+    """Save a new user with their password. Raises ValidationError."""
+    _check_user_name(user.username)
     _set_password(user, password)
     try:
         with transaction.atomic():
             user.save()
-            _note(CREATE_USER, user, by, {}, {"name": name, **_values(user)})
+            note_user(CREATE_USER, user, by, {}, {"name": user.username, **described(user)})
     except IntegrityError:
         raise _taken() from None
-    log.info("user %s created the RAM user %s", by.pk, user.pk)
+    log.info("user %s created the user %s", _who(by), user.pk)
     return user
 
 
-def change_user(user: User, by: User, *, display_name: str) -> None:
-    """Change what a RAM user is called."""
-    require(by, UPDATE_USER, user_resource(user))
+def change_user(user: User, by: User | None, *, display_name: str) -> None:
+    """Change what a user is called."""
+    _require(by, UPDATE_USER, user_resource(user))
     with transaction.atomic():
-        user = _locked(user)
-        before = _values(user)
+        user = locked(user, by)
+        before = described(user)
         user.first_name = display_name
         user.save(update_fields=["first_name"])
-        _note(UPDATE_USER, user, by, before, _values(user))
+        note_user(UPDATE_USER, user, by, before, described(user))
 
 
-def set_login(user: User, by: User, *, enabled: bool) -> None:
-    """Let a RAM user log in, or no longer; their sessions end at once. Raises ValidationError."""
-    require(by, UPDATE_USER, user_resource(user))
-    _refuse_untouchable(user, by)
+def set_login(user: User, by: User | None, *, enabled: bool) -> None:
+    """Let a user log in, or no longer; their sessions end at once. Raises ValidationError."""
+    _require(by, UPDATE_USER, user_resource(user))
+    refuse_untouchable(user, by)
     with transaction.atomic():
-        user = _locked(user)
-        before = _values(user)
+        user = locked(user, by)
+        before = described(user)
         user.is_active = enabled
         user.save(update_fields=["is_active"])
-        _note(UPDATE_USER, user, by, before, _values(user))
-    log.info("user %s %s the login of user %s", by.pk, "enabled" if enabled else "disabled", user.pk)
+        note_user(UPDATE_USER, user, by, before, described(user))
+    log.info("user %s %s the login of user %s", _who(by), "enabled" if enabled else "disabled", user.pk)
 
 
-def reset_password(user: User, by: User, password: str) -> None:
-    """Give a RAM user another password; their sessions end at once. Raises ValidationError."""
-    require(by, UPDATE_USER, user_resource(user))
-    _refuse_untouchable(user, by)
+def reset_password(user: User, by: User | None, password: str, *, must_change: bool = False) -> None:
+    """Give a user another password; their sessions end at once. Raises ValidationError.
+
+    With ``must_change`` it is good for choosing another, and for nothing else.
+    """
+    _require(by, UPDATE_USER, user_resource(user))
+    refuse_untouchable(user, by)
     with transaction.atomic():
-        user = _locked(user)
-        _set_password(user, password)
-        user.save(update_fields=["password"])
-        changes.note(
-            UPDATE_USER,
-            "User",
-            str(user.pk),
-            by=by,
-            account_id=user.account_id,
-            values={"password": (None, "******")},
-        )
-    log.info("user %s reset the password of user %s", by.pk, user.pk)
+        user = locked(user, by)
+        before = described(user)
+        user.must_change_password = must_change
+        _save_password(user, password)
+        changed = {"password": (None, HIDDEN), **changes.difference(before, described(user))}
+        _note(UPDATE_USER, user, by, changed)
+    log.info("user %s reset the password of user %s", _who(by), user.pk)
 
 
-def delete_user(user: User, by: User) -> None:
-    """Delete a RAM user; what they made stays. Raises ValidationError."""
-    require(by, DELETE_USER, user_resource(user))
-    _refuse_untouchable(user, by)
+def change_own_password(user: User, password: str) -> None:
+    """Give oneself another password, which everybody may, and need not do again. Raises ValidationError."""
     with transaction.atomic():
-        user = _locked(user)
-        _note(DELETE_USER, user, by, {"name": user.username, **_values(user)}, {})
-        log.info("user %s deleted the RAM user %s", by.pk, user.pk)
+        mine = User.objects.select_for_update().get(pk=user.pk)
+        if mine.check_password(password):
+            raise ValidationError({"password": same_password()})
+        before = described(mine)
+        mine.must_change_password = False
+        _save_password(mine, password)
+        changed = {"password": (HIDDEN, HIDDEN), **changes.difference(before, described(mine))}
+        _note(CHANGE_OWN, mine, user, changed)
+    user.refresh_from_db(fields=["password", "must_change_password"])
+    log.info("user %s changed their password", user.pk)
+
+
+def delete_user(user: User, by: User | None) -> None:
+    """Delete a user who owns no account; what they made stays. Raises ValidationError."""
+    _require(by, DELETE_USER, user_resource(user))
+    refuse_untouchable(user, by)
+    if by is None and user.is_account_owner:
+        raise ValidationError(owner_stays())
+    with transaction.atomic():
+        user = locked(user, by)
+        note_user(DELETE_USER, user, by, {"name": user.username, **described(user)}, {})
+        log.info("user %s deleted the user %s", _who(by), user.pk)
         user.delete()
 
 
-def attach(user: User, by: User, chosen: list[Policy]) -> None:
+def attach(user: User, by: User | None, chosen: list[Policy]) -> None:
     """Attach policies to a RAM user; those that are attached already stay. Needs the action on each of them."""
-    require(by, ATTACH, user_resource(user))
+    _require(by, ATTACH, user_resource(user))
     for policy in chosen:
         _same_account(policy, user, ATTACH)
-        require(by, ATTACH, policy_resource(policy))
+        _require(by, ATTACH, policy_resource(policy))
     with transaction.atomic():
-        user = _locked(user)
+        user = _ram_user(user)
         there = Policy.objects.select_for_update().filter(pk__in=[each.pk for each in chosen])
         new = list(there.exclude(users=user))
         before = _policy_names(user)
         user.policies.add(*new)
-        _note(ATTACH, user, by, {"policies": before}, {"policies": _policy_names(user)})
+        note_user(ATTACH, user, by, {"policies": before}, {"policies": _policy_names(user)})
 
 
-def detach(user: User, by: User, policy: Policy) -> None:
+def detach(user: User, by: User | None, policy: Policy) -> None:
     """Detach a policy from a RAM user, if it is attached. Needs the action on both."""
-    require(by, DETACH, user_resource(user))
-    require(by, DETACH, policy_resource(policy))
+    _require(by, DETACH, user_resource(user))
+    _require(by, DETACH, policy_resource(policy))
     with transaction.atomic():
-        user = _locked(user)
+        user = _ram_user(user)
         before = _policy_names(user)
         user.policies.remove(policy)
-        _note(DETACH, user, by, {"policies": before}, {"policies": _policy_names(user)})
+        note_user(DETACH, user, by, {"policies": before}, {"policies": _policy_names(user)})
 
 
-def create_policy(account: Account, by: User, *, name: str, description: str, document: Any) -> Policy:
+def create_policy(account: Account, by: User | None, *, name: str, description: str, document: Any) -> Policy:
     """Create a custom policy. Raises ValidationError."""
-    require(by, CREATE_POLICY, resource_name("ram", "*", account.pk, f"policy/{name}"))
+    _require(by, CREATE_POLICY, resource_name("ram", "*", account.pk, f"policy/{name}"))
     if not POLICY_NAME.fullmatch(name):
         raise ValidationError(
             {"name": _("A policy name has 1 to 128 letters (a to z), digits and hyphens (-).")}
@@ -175,10 +210,10 @@ def create_policy(account: Account, by: User, *, name: str, description: str, do
     return policy
 
 
-def change_policy(policy: Policy, by: User, *, description: str, document: Any) -> None:
+def change_policy(policy: Policy, by: User | None, *, description: str, document: Any) -> None:
     """Change what a custom policy says, for all who have it, at once. Raises ValidationError."""
-    require(by, EDIT_POLICY, policy_resource(policy))
-    _refuse_system(policy, EDIT_POLICY)
+    _require(by, EDIT_POLICY, policy_resource(policy))
+    _refuse_system(policy, by, EDIT_POLICY)
     _check_document(document)
     with transaction.atomic():
         policy = Policy.objects.select_for_update().get(pk=policy.pk)
@@ -188,10 +223,10 @@ def change_policy(policy: Policy, by: User, *, description: str, document: Any) 
         _note_policy(EDIT_POLICY, policy, by, before, _contents(policy))
 
 
-def delete_policy(policy: Policy, by: User) -> None:
+def delete_policy(policy: Policy, by: User | None) -> None:
     """Delete a custom policy that nobody has any more. Raises ValidationError."""
-    require(by, DELETE_POLICY, policy_resource(policy))
-    _refuse_system(policy, DELETE_POLICY)
+    _require(by, DELETE_POLICY, policy_resource(policy))
+    _refuse_system(policy, by, DELETE_POLICY)
     with transaction.atomic():
         policy = Policy.objects.select_for_update().get(pk=policy.pk)
         holders = policy.users.count()
@@ -224,27 +259,53 @@ def said(error: policies.PolicyError) -> str:
     return text
 
 
-def untouchable(user: User, by: User) -> str:
-    """Return why nobody on these pages may disable, delete or take over this user, if so.
+def untouchable(user: User, by: User | None) -> str:
+    """Return why this user may not be disabled, deleted or taken over by that one, if so.
 
     Administrators see every account; whoever manages the users of this one does not.
     """
-    if user.pk == by.pk:
+    if user == changes.actor(by):
         return _("Nobody can do this to themself.")
-    if user.is_staff or user.is_superuser:
+    if by is not None and (user.is_staff or user.is_superuser):
         return _("Administrators of this installation are managed in the admin site.")
     return ""
 
 
-def _refuse_untouchable(user: User, by: User) -> None:
+def same_password() -> str:
+    """Return why a password is no new one."""
+    return _("The new password is the old one. Choose another.")
+
+
+def owner_stays() -> str:
+    """Return why the owner of an account cannot be deleted."""
+    return _("The owner of an account cannot be deleted. Disable their login instead.")
+
+
+def system_stays() -> str:
+    """Return why a system policy cannot be changed or deleted."""
+    return _("System policies cannot be changed.")
+
+
+def refuse_untouchable(user: User, by: User | None) -> None:
+    """Raise ValidationError where ``untouchable`` says why."""
     reason = untouchable(user, by)
     if reason:
         raise ValidationError(reason)
 
 
-def _refuse_system(policy: Policy, action: str) -> None:
+def _require(by: User | None, action: str, resource: str) -> None:
+    if by is not None:
+        require(by, action, resource)
+
+
+def _who(by: User | None) -> str:
+    acting = changes.actor(by)
+    return str(acting.pk) if acting else "-"
+
+
+def _refuse_system(policy: Policy, by: User | None, action: str) -> None:
     if policy.account_id is None:
-        raise ActionDenied(action)
+        raise ActionDenied(action) if by else ValidationError(system_stays())
 
 
 def _same_account(policy: Policy, user: User, action: str) -> None:
@@ -281,19 +342,35 @@ def _set_password(user: User, password: str) -> None:
     user.set_password(password)
 
 
+def _save_password(user: User, password: str) -> None:
+    _set_password(user, password)
+    user.save(update_fields=["password", "must_change_password"])
+
+
 def _check_document(document: Any) -> None:
     found = policies.problems(document)
     if found:
         raise ValidationError({"document": [said(error) for error in found]})
 
 
-def _locked(user: User) -> User:
-    """Return the RAM user as they are now, for this transaction alone; the owner of an account is none."""
+def _ram_user(user: User) -> User:
     return User.objects.select_for_update().get(pk=user.pk, is_account_owner=False)
 
 
-def _values(user: User) -> dict[str, Any]:
-    return {"display_name": user.first_name, "login": user.is_active}
+def locked(user: User, by: User | None) -> User:
+    """Return a user as they are now, for this transaction alone; only the installation touches owners."""
+    return _ram_user(user) if by else User.objects.select_for_update().get(pk=user.pk)
+
+
+def described(user: User) -> dict[str, Any]:
+    """Return what the audit tells of a user: what is not so by itself only where it is so."""
+    special = {
+        "owner": user.is_account_owner,
+        "administrator": user.is_superuser,
+        "must_change_password": user.must_change_password,
+    }
+    told = {name: value for name, value in special.items() if value}
+    return {"display_name": user.first_name, "login": user.is_active, **told}
 
 
 def _contents(policy: Policy) -> dict[str, Any]:
@@ -304,15 +381,21 @@ def _policy_names(user: User) -> list[str]:
     return list(user.policies.values_list("name", flat=True))
 
 
-def _note(action: str, user: User, by: User, before: dict[str, Any], after: dict[str, Any]) -> None:
+def note_user(
+    action: str, user: User, by: User | None, before: dict[str, Any], after: dict[str, Any]
+) -> None:
     """Write down what changed about a user; nothing where nothing did."""
     changed = changes.difference(before, after)
     if changed:
-        changes.note(action, "User", str(user.pk), by=by, account_id=user.account_id, values=changed)
+        _note(action, user, by, changed)
+
+
+def _note(action: str, user: User, by: User | None, changed: dict[str, tuple[Any, Any]]) -> None:
+    changes.note(action, "User", str(user.pk), by=by, account_id=user.account_id, values=changed)
 
 
 def _note_policy(
-    action: str, policy: Policy, by: User, before: dict[str, Any], after: dict[str, Any]
+    action: str, policy: Policy, by: User | None, before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     changed = changes.difference(before, after)
     if changed:

@@ -13,18 +13,23 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext
 
+from console import wording
 from console.htmx import is_fragment
 
 register = template.Library()
 
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 DOTS = {"success", "error", "warning", "info", "pending", "off"}
 NOTHING = "-"
 
 
 @register.filter
 def bytesize(value: float | None) -> str:
-    """Return a number of bytes as people read it: 1536 is 1.5 KiB."""
+    """Return a number of bytes as people read it: 1536 is 1.5 KB.
+
+    The one way to write bytes on all pages, in charts and in bills alike: each unit is 1024 of the one before, so a
+    GB is 2**30 bytes, as the cloud bills it (10 TB are 10 240 GB). Rates alone, such as bps, are decimal.
+    """
     if value is None:
         return NOTHING
     size = float(value)
@@ -61,6 +66,18 @@ def when(moment: datetime | float | None) -> SafeString | str:
 def status_dot(kind: str, label: object) -> SafeString:
     """Return a state as a dot and its name; kinds are success, error, warning, info, pending and off."""
     return format_html('<span class="status status-{}">{}</span>', kind if kind in DOTS else "off", label)
+
+
+@register.simple_tag
+def sentences(*parts: object) -> str:
+    """Return sentences beside each other, apart as the language has it."""
+    return wording.sentences(*parts)
+
+
+@register.simple_tag
+def gap() -> str:
+    """Return what stands between two sentences that are written apart in a template."""
+    return wording.gap()
 
 
 @register.filter
@@ -109,7 +126,7 @@ def attribute(value: object, name: str) -> Any:
 def icon(name: str) -> SafeString:
     """Return one of the icons of static/console/icons.svg; what it stands for is said in words beside it."""
     return format_html(
-        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>',
         static("console/icons.svg"),
         name,
     )

@@ -3,10 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+from axes.handlers.proxy import AxesProxyHandler
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
+from django.core.exceptions import ValidationError
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -18,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from console.context import KEYS_COOKIE, THEME_COOKIE, THEMES
+from console.ram.forms import OwnPasswordForm
 
 _YEAR = timedelta(days=365)
 
@@ -40,15 +43,47 @@ class LogoutPage(LogoutView):
 
 
 class PasswordPage(PasswordChangeView):
-    """Changes the user's own password."""
+    """Changes the user's own password; where it is due, the page that was asked for comes next."""
 
     template_name = "console/account/password.html"
+    form_class = OwnPasswordForm
     success_url = reverse_lazy("console:home")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Give the form the request, to which failed passwords count."""
+        return {**super().get_form_kwargs(), "request": self.request}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Tell the page whether there is no way around it, and what comes next."""
+        user: Any = self.request.user
+        return super().get_context_data(due=user.must_change_password, next=self._next(), **kwargs)
+
+    def get_success_url(self) -> str:
+        """Return the page that was asked for."""
+        return self._next() or str(self.success_url)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Try to change it, unless the address has failed too often with any names."""
+        if _address_is_locked(request):
+            return locked_out(request)
+        return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Change it and say so."""
+        try:
+            response = super().form_valid(form)
+        except ValidationError as error:
+            form.add_error("new_password1", error.messages)
+            return self.form_invalid(form)
+        AxesProxyHandler.reset_attempts(
+            ip_address=self.request.META.get("REMOTE_ADDR"), username=form.user.get_username()
+        )
         messages.success(self.request, _("Your password has been changed."))
-        return super().form_valid(form)
+        return response
+
+    def _next(self) -> str:
+        asked = self.request.POST.get("next", self.request.GET.get("next", ""))
+        return asked if _is_safe(self.request, asked) else ""
 
 
 def locked_out(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -91,8 +126,11 @@ def keys(request: HttpRequest) -> HttpResponseBase:
 
 def _back(request: HttpRequest) -> HttpResponse:
     back = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
-    return redirect(back if safe else "console:home")
+    return redirect(back if _is_safe(request, back) else "console:home")
+
+
+def _is_safe(request: HttpRequest, address: str) -> bool:
+    return url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
 
 
 def _address_is_locked(request: HttpRequest) -> bool:

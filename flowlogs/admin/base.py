@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.actions import delete_selected
+from django.contrib import admin
 from django.db.models import Field, Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console.administration import ConsoleAdmin, ReadOnlyAdmin
+from console import administration, names
+from console.administration import ReadOnlyAdmin, ServedForm
 from flowlogs import rules
 from flowlogs.models import Vpc
 from flowlogs.rules import RuleError, Violation
@@ -80,33 +79,15 @@ def at(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-class RuleForm(forms.ModelForm):
-    """A form whose values a service holds to the rules; what it ``refused`` stands beside the fields."""
-
-    refused: ClassVar[Sequence[Violation]] = ()
-    fields_of: ClassVar[dict[str, str]] = {}
-    """Fields by the names that violations give them, where these differ."""
-
-    def _get_validation_exclusions(self) -> set[str]:
-        # uniqueness and constraints are the service's too
-        return {field.name for field in self._meta.model._meta.get_fields()}
-
-    def clean(self) -> dict[str, Any]:
-        """Show what was refused."""
-        for violation in self.refused:
-            named = self.fields_of.get(violation.field, violation.field)
-            self.add_error(named if named in self.fields else None, in_words(violation))
-        return self.cleaned_data
+class RuleForm(ServedForm):
+    """A form whose values a service holds to the rules."""
 
 
-class ServedAdmin(ConsoleAdmin):
-    """Rows that services write: ``save_model`` and ``delete_model`` call them, and no rule is known here.
-
-    What a service refuses undoes all of the request, and the form is shown again with the reasons in it.
-    """
+class ServedAdmin(administration.ServedAdmin):
+    """Rows that the services of this app write, and hold to its rules."""
 
     form = RuleForm
-    actions = ["delete_selected"]
+    refusal = RuleError
     labels: Mapping[str, Any] = LABELS
     help_texts: Mapping[str, Any] = MappingProxyType({})
     parts: ClassVar[dict[Any, tuple[str, str]]] = {}
@@ -125,77 +106,13 @@ class ServedAdmin(ConsoleAdmin):
         return list(super().get_inlines(request, obj)) if obj else []
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """Tell the form what the service refused."""
-        words = {"labels": self.labels, "help_texts": self.help_texts}
-        form: Any = super().get_form(request, obj, change, **words, **kwargs)
-        form.refused = getattr(request, "refused", ())
-        return form
+        """Give the fields the labels of the pages."""
+        words = {"labels": {name: names.kept(said) for name, said in self.labels.items()}}
+        return super().get_form(request, obj, change, **words, help_texts=self.help_texts, **kwargs)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the form again with what the service refuses."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except RuleError as error:
-            request.refused = error.violations  # type: ignore[attr-defined]
-            return super().changeform_view(request, object_id, form_url, extra_context)
-
-    def construct_change_message(
-        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
-    ) -> Any:
-        """Tell of the row: what belongs to it is only shown."""
-        return super().construct_change_message(request, form, [], add)
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Leave what belongs to a row to its service too."""
-
-    def get_deleted_objects(self, objs: Iterable[Model], request: HttpRequest) -> tuple[Any, ...]:
-        """Name what is deleted; what hangs on it is up to the service."""
-        rows = [str(row) for row in objs]
-        return rows, {self.opts.verbose_name_plural: len(rows)}, set(), []
-
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Say why something cannot be deleted."""
-        try:
-            return super().delete_view(request, object_id, extra_context)
-        except RuleError as error:
-            self.tell(request, error)
-            page = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[object_id])
-            return HttpResponseRedirect(page)
-
-    @admin.action(permissions=["delete"], description=_("Delete selected %(verbose_name_plural)s"))
-    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """Ask first, then have the service delete each, and say which it refuses."""
-        if not request.POST.get("post"):
-            return delete_selected(self, request, queryset)
-        done = []
-        for row in queryset:
-            key = row.pk
-            try:
-                self.delete_model(request, row)
-            except RuleError as error:
-                self.tell(request, error, f"{row}: ")
-            else:
-                # what is gone for good has lost it
-                row.pk = key
-                done.append(row)
-        if done:
-            self.log_deletions(request, done)  # type: ignore[arg-type]
-            told = ngettext("%(count)d is deleted.", "%(count)d are deleted.", len(done))
-            self.message_user(request, told % {"count": len(done)}, messages.SUCCESS)
-        return None
-
-    def tell(self, request: HttpRequest, error: RuleError, about: str = "") -> None:
-        """Show what was refused as messages of the next page."""
-        for violation in error.violations:
-            self.message_user(request, about + in_words(violation), messages.ERROR)
+    def reasons(self, error: Exception) -> list[tuple[str, str]]:
+        """Return the rules that were broken, in words."""
+        return [(each.field, in_words(each)) for each in error.violations]  # type: ignore[attr-defined]
 
 
 class ReadOnlyInline(admin.TabularInline):

@@ -111,7 +111,8 @@ class CoverageAdmin(ReadOnlyAdmin):
     list_display = ("flow_log", "network_interface", "since", "until")
     list_filter = (("until", admin.EmptyFieldListFilter), ("since", admin.DateFieldListFilter))
     list_select_related = ("flow_log", "network_interface")
-    search_fields = ("=flow_log__id", "=network_interface__id", "=flow_log__name")
+    looked_up = ("flow_log", "network_interface", "flow_log__name")
+    sortable_by = ()
     search_help_text = _("The whole ID of a flow log or ENI, or the name of a flow log.")
 
 
@@ -122,5 +123,6 @@ class IntervalChangeAdmin(ReadOnlyAdmin):
     list_display = ("network_interface", "interval", "since")
     list_filter = (INTERVAL, ("since", admin.DateFieldListFilter))
     list_select_related = ("network_interface",)
-    search_fields = ("=network_interface__id",)
+    looked_up = ("network_interface",)
+    sortable_by = ()
     search_help_text = _("The whole ID of an ENI.")

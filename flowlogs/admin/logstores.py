@@ -2,15 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from console.templatetags.console import bytesize
 from flowlogs.admin.base import ReadOnlyAdmin, ReadOnlyInline, RuleForm, ServedAdmin, at, of_region, one_of
 from flowlogs.models import Logstore, Part, Project
 from flowlogs.services import logstores
+
+
+class NamesWhatGoes(ServedAdmin):
+    """Names before it deletes how much goes, and which flow logs cannot deliver then."""
+
+    def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> tuple[Any, ...]:
+        """Name what is deleted, and below it what that means."""
+        rows = list(objs)
+        _names, *others = super().get_deleted_objects(rows, request)
+        named: list[Any] = []
+        for row, goes in zip(rows, logstores.what_goes(rows), strict=True):
+            named += [str(row), _consequences(row, goes)]
+        return named, *others
+
+
+def _consequences(row: Logstore | Project, goes: logstores.Goes) -> list[str]:
+    found = []
+    if isinstance(row, Logstore):
+        text = ngettext(
+            "%(count)s record goes for good, %(size)s on disk.",
+            "%(count)s records go for good, %(size)s on disk.",
+            goes.records,
+        )
+        found.append(text % {"count": f"{goes.records:,}", "size": bytesize(goes.size)})
+    total = len(goes.flow_logs)
+    if not total:
+        return [*found, gettext("No flow log delivers into it.")]
+    text = ngettext(
+        "%(count)s flow log cannot deliver then: %(names)s.",
+        "%(count)s flow logs cannot deliver then: %(names)s.",
+        total,
+    )
+    return [*found, text % {"count": f"{total:,}", "names": goes.names}]
+
 
 LEVEL = one_of("level", _("level"), ((0, _("Delivered")), (1, _("Compacted"))))
 
@@ -31,7 +68,7 @@ class ProjectForm(RuleForm):
 
 
 @admin.register(Project)
-class ProjectAdmin(ServedAdmin):
+class ProjectAdmin(NamesWhatGoes):
     """Projects; flow logs know them by name, so a name is for good."""
 
     form = ProjectForm
@@ -88,7 +125,7 @@ class LogstoreForm(RuleForm):
 
 
 @admin.register(Logstore)
-class LogstoreAdmin(ServedAdmin):
+class LogstoreAdmin(NamesWhatGoes):
     """Logstores; deleting one stops the flow logs that deliver to it."""
 
     form = LogstoreForm

@@ -129,6 +129,7 @@ class NetworkInterfaceAdmin(KeptKindAdmin):
     list_filter = (of_region("vpc__region"),)
     list_select_related = ("vpc", "vswitch", "instance")
     search_fields = ("id", "name", "addresses__address")
+    sortable_by = ("id", "name", "vpc", "vswitch", "instance")
     search_help_text = _("ID, name, the beginning of an address, or the ID of a VPC.")
     raw_id_fields = ("vswitch", "instance", "security_groups")
 
@@ -166,4 +167,5 @@ class NetworkInterfaceAddressAdmin(ReadOnlyAdmin):
     list_filter = ("kind", of_region("vpc__region"))
     list_select_related = ("network_interface", "vpc")
     search_fields = ("address__startswith", "=network_interface__id", "=vpc__id")
+    sortable_by = ()
     search_help_text = _("The beginning of an address, or the whole ID of an ENI or a VPC.")

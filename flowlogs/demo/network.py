@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from console.texts import noop as _
+
 ANYWHERE: Final = "0.0.0.0/0"
 ANYWHERE_6: Final = "::/0"
 OFFICE: Final = "192.168.0.0/16"
@@ -96,15 +98,15 @@ class Network:
 PROJECTS: Final = {"cn-hangzhou": "demo-flow-logs-hangzhou", "ap-southeast-1": "demo-flow-logs-singapore"}
 EXPORTERS: Final = {"127.0.0.2": "demo-switch-hangzhou", "127.0.0.3": "demo-switch-singapore"}
 
-SSH_FROM_OPS: Final = Rule("tcp", (22, 22), "ops", description="SSH from bastion")
-METRICS: Final = Rule("tcp", (9100, 9100), "ops", description="metrics")
-PING: Final = Rule("icmp", (0, 65535), "10.0.0.0/8", description="ping inside")
+SSH_FROM_OPS: Final = Rule("tcp", (22, 22), "ops", description=_("SSH from bastion"))
+METRICS: Final = Rule("tcp", (9100, 9100), "ops", description=_("metrics"))
+PING: Final = Rule("icmp", (0, 65535), "10.0.0.0/8", description=_("ping inside"))
 EPHEMERAL: Final = (1024, 65535)
 
 SHOP = Network(
     name="shop-prod",
     region="cn-hangzhou",
-    description="Demo: the shop's production network",
+    description=_("Demo: the shop's production network"),
     cidrs=("10.0.0.0/16", "2001:db8:a00::/56"),
     exporter="127.0.0.2",
     switches=(
@@ -117,19 +119,24 @@ SHOP = Network(
         "web": (
             Rule("tcp", (80, 80), ANYWHERE, description="HTTP"),
             Rule("tcp", (443, 443), ANYWHERE, description="HTTPS"),
-            Rule("tcp", (443, 443), ANYWHERE_6, description="HTTPS over IPv6"),
+            Rule("tcp", (443, 443), ANYWHERE_6, description=_("HTTPS over IPv6")),
             Rule("icmpv6", (0, 65535), ANYWHERE_6),
             SSH_FROM_OPS,
             METRICS,
             PING,
-            Rule("tcp", (25, 25), ANYWHERE, accepts=False, inbound=False, description="no mail from here"),
+            Rule("tcp", (25, 25), ANYWHERE, accepts=False, inbound=False, description=_("no mail from here")),
         ),
-        "app": (Rule("tcp", (8080, 8080), "web", description="the shop's API"), SSH_FROM_OPS, METRICS, PING),
+        "app": (
+            Rule("tcp", (8080, 8080), "web", description=_("the shop's API")),
+            SSH_FROM_OPS,
+            METRICS,
+            PING,
+        ),
         "data": (
-            Rule("tcp", (3306, 3306), "app", description="MySQL for the API"),
-            Rule("tcp", (6379, 6379), "app", description="Redis for the API"),
-            Rule("tcp", (3306, 3306), "ops", description="backup"),
-            Rule("tcp", (3306, 3306), "10.8.0.0/16", description="replica in Singapore"),
+            Rule("tcp", (3306, 3306), "app", description=_("MySQL for the API")),
+            Rule("tcp", (6379, 6379), "app", description=_("Redis for the API")),
+            Rule("tcp", (3306, 3306), "ops", description=_("backup")),
+            Rule("tcp", (3306, 3306), "10.8.0.0/16", description=_("replica in Singapore")),
             SSH_FROM_OPS,
             METRICS,
             PING,
@@ -141,7 +148,7 @@ SHOP = Network(
             METRICS,
             PING,
         ),
-        "ops": (Rule("tcp", (22, 22), OFFICE, description="SSH from the office"), PING),
+        "ops": (Rule("tcp", (22, 22), OFFICE, description=_("SSH from the office")), PING),
     },
     acls={
         "data": (
@@ -189,15 +196,15 @@ SHOP = Network(
         Route(OBJECT_STORAGE, "object-storage"),
     ),
     logs=(
-        Log("shop-prod-all", "vpc-shop-prod", description="Demo: all traffic of the production network"),
-        Log("data-denied", "vswitch-data-denied", "Drop", "data-h", "Demo: what the data vSwitch refuses"),
+        Log("shop-prod-all", "vpc-shop-prod", description=_("Demo: all traffic of the production network")),
+        Log("data-denied", "vswitch-data-denied", "Drop", "data-h", _("Demo: what the data vSwitch refuses")),
     ),
 )
 
 TEST = Network(
     name="shop-test",
     region="cn-hangzhou",
-    description="Demo: a test network that no flow log covers yet",
+    description=_("Demo: a test network that no flow log covers yet"),
     cidrs=("10.1.0.0/16",),
     exporter="127.0.0.2",
     switches=(Switch("test-h", "cn-hangzhou-h", "10.1.1.0/24"),),
@@ -213,7 +220,7 @@ TEST = Network(
 SINGAPORE = Network(
     name="shop-singapore",
     region="ap-southeast-1",
-    description="Demo: the shop's network for South-East Asia",
+    description=_("Demo: the shop's network for South-East Asia"),
     cidrs=("10.8.0.0/16",),
     exporter="127.0.0.3",
     switches=(
@@ -239,7 +246,7 @@ SINGAPORE = Network(
         Route(PARTNERS, "sg-partners"),
         Route("10.0.0.0/16", "sg-hangzhou"),
     ),
-    logs=(Log("shop-singapore-all", "vpc-shop-singapore", description="Demo: all traffic in Singapore"),),
+    logs=(Log("shop-singapore-all", "vpc-shop-singapore", description=_("Demo: all traffic in Singapore")),),
 )
 
 NETWORKS: Final = (SHOP, TEST, SINGAPORE)

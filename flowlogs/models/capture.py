@@ -270,7 +270,15 @@ class Closing(models.Model):
         null=True, blank=True, help_text=_("When a task was last asked to deliver it")
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    delivered_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When it was first delivered; flow logs that failed may follow")
+    )
+    skipped_exporters = models.JSONField(
+        default=list, blank=True, help_text=_("Exporters whose losses this closing recorded")
+    )
+    late_interfaces = models.JSONField(
+        default=list, blank=True, help_text=_("Network interfaces whose late samples this closing recorded")
+    )
 
     class Meta:
         ordering = ["-id"]
@@ -308,7 +316,7 @@ class Delivery(models.Model):
     """
 
     class State(models.TextChoices):
-        PENDING = "pending", _("Pending")
+        PENDING = "pending", _("Delivering again")
         DELIVERED = "delivered", _("Delivered")
         FAILED = "failed", _("Failed")
 
@@ -347,6 +355,7 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = _("deliveries")
         ordering = ["-id"]
+        indexes = [models.Index(fields=["state", "flow_log"], name="delivery_by_state")]
         constraints = [models.UniqueConstraint(fields=["flow_log", "closing"], name="delivery_once")]
 
     def __str__(self) -> str:

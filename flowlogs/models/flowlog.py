@@ -72,6 +72,12 @@ class FlowLog(Kept):
     )
     tags = models.JSONField(default=dict, blank=True, help_text=_("Key to value, at most 20"))
     is_demo = models.BooleanField(_("demo data"), default=False)
+    captured = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text=_("How many ENIs it covers, and those that are captured at another interval, now or soon"),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(Kept.Meta):

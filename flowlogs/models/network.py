@@ -220,6 +220,9 @@ class NetworkInterface(Kept):
         indexes = [
             models.Index(fields=["vpc", "vswitch"], condition=LIVE, name="eni_live_by_place"),
             models.Index(fields=["name", "id"], condition=LIVE, name="eni_live_by_name"),
+            models.Index(
+                fields=["public_ip"], condition=Q(public_ip__isnull=False), name="eni_by_public_address"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What each flow log generated, by hour and by day: what lists, the overview and the fees read."""
+"""What each flow log generated, by hour, day and month: what lists, the overview and the fees read."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from .network import Vpc
 
 HOUR = 3600
 DAY = 86_400
+MONTH = 30 * DAY
+"""Stands for a calendar month (UTC), whatever its length."""
 
 
 class Usage(models.Model):
-    """What a flow log generated in one hour or one day (UTC), written with each delivery.
+    """What a flow log generated in one hour, one day or one calendar month (UTC), written with each delivery.
 
-    It belongs to the time of delivery, as fees do. ``span`` is 3600 or 86400 seconds.
+    It belongs to the time of delivery, as fees do. ``span`` is HOUR, DAY or MONTH.
     """
 
     flow_log = models.ForeignKey(FlowLog, models.CASCADE, related_name="usage")
     # the flow log's own: sums by region or VPC would otherwise look each flow log up
     vpc = models.ForeignKey(Vpc, models.CASCADE, related_name="usage", db_index=False)
-    span = models.PositiveIntegerField(choices=[(HOUR, _("Hour")), (DAY, _("Day"))])
+    span = models.PositiveIntegerField(choices=[(HOUR, _("Hour")), (DAY, _("Day")), (MONTH, _("Month"))])
     start = models.BigIntegerField(help_text=_("Unix second"))
     records = models.BigIntegerField(default=0)
     nodata = models.BigIntegerField(_("NODATA records"), default=0)
@@ -41,12 +43,18 @@ class Usage(models.Model):
         ordering = ["-start", "flow_log"]
         indexes = [
             models.Index(fields=["span", "start"]),
-            # also answers what fees ask, without the rows
-            models.Index(fields=["vpc", "span", "start", "flow_log", "size"], name="usage_of_vpc"),
+            # has every column that sums of a region ask for, so that no row is looked up
+            models.Index(
+                fields=[
+                    *("vpc", "span", "start", "flow_log", "size", "records", "nodata", "skipdata"),
+                    *("indexed_size", "packets", "bytes"),
+                ],
+                name="usage_sums_of_vpc",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["flow_log", "span", "start"], name="usage_once"),
-            models.CheckConstraint(condition=Q(span__in=[HOUR, DAY]), name="usage_span"),
+            models.CheckConstraint(condition=Q(span__in=[HOUR, DAY, MONTH]), name="usage_span"),
         ]
 
     def __str__(self) -> str:

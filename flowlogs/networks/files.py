@@ -23,6 +23,7 @@ from .kind import Kind, Values
 CSV, JSON = "csv", "json"
 FORMATS = (CSV, JSON)
 _SPACE = " \t\r\n,"
+_TOKEN = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?|[][{}]')
 _LONE = re.compile("[\ud800-\udfff]")
 
 
@@ -89,8 +90,19 @@ def _twice(names: Sequence[str]) -> list[Violation]:
     return [Violation("FileColumnTwice", name, {"name": name}) for name in repeated]
 
 
+class _KeyTwiceError(ValueError):
+    """An object names a key twice: of two values only one would be taken."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _KeyTwiceError
+    return found
+
+
 def _read_json(kind: Kind, text: str) -> list[Entry]:
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(object_pairs_hook=_unique)
     entries: list[Entry] = []
     at, line, counted = text.index("[") + 1 if text.lstrip()[0] == "[" else 0, 1, 0
     is_list = at > 0
@@ -103,6 +115,8 @@ def _read_json(kind: Kind, text: str) -> list[Entry]:
         begins = at
         try:
             item, at = decoder.raw_decode(text, at)
+        except _KeyTwiceError:
+            return [*entries, _key_twice(text, begins)]
         except (ValueError, RecursionError) as error:
             reason = getattr(error, "msg", "too deep or too long")
             return [*entries, Entry(line, {}, (Violation("FileJson", "", {"reason": reason}),))]
@@ -110,6 +124,26 @@ def _read_json(kind: Kind, text: str) -> list[Entry]:
             # what stores and shows texts cannot hold them
             return [*entries, Entry(line, {}, (Violation("FileJson", "", {"reason": "lone surrogate"}),))]
         entries.append(_json_entry(kind, line, item))
+
+
+def _key_twice(text: str, begins: int) -> Entry:
+    """Return the first key that stands twice in an object of the item that begins there, with its line and column."""
+    above: list[set[str] | None] = []
+    for token in _TOKEN.finditer(text, begins):
+        mark = token[0]
+        if mark in "{[":
+            above.append(set() if mark == "{" else None)
+        elif mark in "}]":
+            above.pop()
+        elif token["colon"] and (keys := above[-1]) is not None:
+            key = json.loads(token["string"])
+            if key in keys:
+                at = token.start()
+                name = _LONE.sub("\N{REPLACEMENT CHARACTER}", key[:64])
+                found = {"name": name, "column": at - text.rfind("\n", 0, at)}
+                return Entry(text.count("\n", 0, at) + 1, {}, (Violation("FileKeyTwice", name, found),))
+            keys.add(key)
+    raise AssertionError("the decoder found a key twice")
 
 
 def _json_entry(kind: Kind, line: int, item: Any) -> Entry:

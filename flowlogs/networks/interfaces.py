@@ -102,7 +102,8 @@ class NetworkInterfaces(Kind):
         """Return what a word finds: an address by its beginning, or all else by name and ID."""
         if _ADDRESS.fullmatch(word):
             inside = NetworkInterfaceAddress.objects.filter(begins("address", word.lower()), vpc__in=vpcs)
-            public = NetworkInterface.objects.filter(public_ip__startswith=word.lower(), vpc__in=vpcs)
+            outside = NetworkInterface.objects.filter(public_ip__isnull=False, vpc__in=vpcs)
+            public = outside.filter(public_ip__startswith=word.lower())
             # as a list: a subquery that finds most of 100 000 addresses costs a third of a second
             held = inside.order_by().values_list("network_interface")[:MOST_FOUND]
             shown = public.order_by().values_list("pk")[:MOST_FOUND]

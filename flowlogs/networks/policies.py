@@ -25,6 +25,7 @@ from .kind import (
     Section,
     Values,
     chunks,
+    described,
     own,
     plain,
     ref,
@@ -235,7 +236,7 @@ class SecurityGroupRules(Rules):
         Column(_("Protocol"), shown("protocol"), "protocol"),
         Column(_("Ports"), _ports, "port_from"),
         Column(_("Peer"), _peer),
-        Column(_("Description"), plain("description")),
+        Column(_("Description"), described),
     )
     filters = (
         Filter("direction", "direction", _("Direction"), choices=DIRECTIONS),

@@ -14,7 +14,22 @@ from flowlogs.models import FlowLog, NetworkInterface, NetworkInterfaceAddress, 
 
 from .batch import Batch, Row
 from .fields import Cidr, Cidrs, Field, Reference
-from .kind import DESCRIPTION, ID, NAME, Cell, Column, Filter, Kind, Section, Values, chunks, own, plain, ref
+from .kind import (
+    DESCRIPTION,
+    ID,
+    NAME,
+    Cell,
+    Column,
+    Filter,
+    Kind,
+    Section,
+    Values,
+    chunks,
+    described,
+    own,
+    plain,
+    ref,
+)
 
 VPC_FIELD = Reference(name="vpc_id", label=_("VPC"), to="vpc", required=True, fixed=True)
 VPC_FILTER = Filter("vpc", "vpc", _("VPC"), to="vpc")
@@ -61,7 +76,7 @@ class Vpcs(Kind):
         Column(_("Flow logs"), plain("flow_log_count"), is_number=True),
         Column(_("Created"), lambda vpc: Cell(at=vpc.created_at), "created_at"),
     )
-    details = (Column(_("Description"), plain("description")),)
+    details = (Column(_("Description"), described),)
     sections = (
         Section("vswitch", "vpc", is_table=True, prefill="vpc_id"),
         Section("eni", "vpc"),

@@ -24,6 +24,7 @@ from flowlogs.services.logstores import (
     enable_analysis_report,
     set_retention,
 )
+from flowlogs.services.quarantine import deliver_again
 from flowlogs.services.removal import (
     remove_instance,
     remove_network_interface,
@@ -43,6 +44,7 @@ __all__ = [
     "delete",
     "delete_logstore",
     "delete_project",
+    "deliver_again",
     "delivery_failed",
     "delivery_succeeded",
     "enable_analysis_report",

@@ -115,3 +115,15 @@ def blocking_instances(vpcs: Iterable[Vpc]) -> list[str]:
     found = [f"{pk} ({kind})" for pk, kind in named]
     rest = rows.count() - len(found)
     return found if rest <= 0 else [*found, f"… +{rest}"]
+
+
+def in_the_way(flow_log: FlowLog) -> list[rules.Violation]:
+    """Return why a flow log could not deliver if it were started now."""
+    account, region = flow_log.account, flow_log.region
+    project, logstore = flow_log.project_name, flow_log.logstore_name
+    found = rules.gates(access.gates(account))
+    if not Project.objects.filter(account=account, region=region, name=project).exists():
+        found.append(rules.Violation("StartWithoutProject", params={"name": project}))
+    elif find_logstore(account, region, project, logstore) is None:
+        found.append(rules.Violation("StartWithoutLogstore", params={"name": logstore}))
+    return found

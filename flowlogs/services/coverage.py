@@ -5,8 +5,8 @@ Both follow from the flow logs that are on and the interfaces that exist; ``refr
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
@@ -23,6 +23,8 @@ from flowlogs.windows import common_boundary, window_end, window_start
 
 COVERING = (FlowLog.Status.ACTIVE, FlowLog.Status.MODIFYING)
 NOT_CAPTURED = 0
+MOST_KINDS = 8
+"""How many kinds of interfaces that are captured otherwise are noted on a flow log."""
 
 Pair = tuple[str, str]
 """A flow log and a network interface."""
@@ -42,10 +44,14 @@ def refresh(vpc: Vpc | str, now: datetime | None = None) -> bool:
         # the lock makes two refreshes of one VPC run after each other
         Vpc.everything.select_for_update().filter(pk=vpc_id).first()
         interfaces = dict(NetworkInterface.objects.filter(vpc=vpc_id).values_list("pk", "vswitch"))
-        flow_logs = list(FlowLog.objects.filter(vpc=vpc_id, status__in=COVERING))
+        known = list(FlowLog.objects.filter(vpc=vpc_id))
+        flow_logs = [flow_log for flow_log in known if flow_log.status in COVERING]
         pairs = _pairs(flow_logs, interfaces)
+        deciders = _deciders(flow_logs, pairs)
         changed = _write_coverage(vpc_id, pairs, instant)
-        changed |= _write_intervals(vpc_id, interfaces, flow_logs, pairs, instant)
+        histories, rescheduled = _write_intervals(vpc_id, interfaces, deciders, instant)
+        changed |= rescheduled
+        _write_captured(known, pairs, deciders, histories, ceil(instant.timestamp()))
         if changed:
             inventory.changed()
     return changed
@@ -145,14 +151,26 @@ def _write_coverage(vpc_id: str, wanted: set[Pair], now: datetime) -> bool:
     return bool(ended or begun)
 
 
-def _write_intervals(
-    vpc_id: str, interfaces: Iterable[str], flow_logs: Sequence[FlowLog], pairs: set[Pair], now: datetime
-) -> bool:
-    interval_of = {flow_log.pk: flow_log.interval for flow_log in flow_logs}
-    shortest: dict[str, int] = {}
+def _deciders(flow_logs: Iterable[FlowLog], pairs: Iterable[Pair]) -> dict[str, FlowLog]:
+    """Return of each covered interface the flow log that decides how often it is captured: the shortest interval."""
+    by_id = {flow_log.pk: flow_log for flow_log in flow_logs}
+    place = {
+        pk: number
+        for number, pk in enumerate(
+            sorted(by_id, key=lambda pk: (by_id[pk].interval, by_id[pk].created_at, pk))
+        )
+    }
+    first: dict[str, str] = {}
     for flow_log, interface in pairs:
-        interval = interval_of[flow_log]
-        shortest[interface] = min(interval, shortest.get(interface, interval))
+        if interface not in first or place[flow_log] < place[first[interface]]:
+            first[interface] = flow_log
+    return {interface: by_id[flow_log] for interface, flow_log in first.items()}
+
+
+def _write_intervals(
+    vpc_id: str, interfaces: Iterable[str], deciders: Mapping[str, FlowLog], now: datetime
+) -> tuple[dict[str, list[Change]], bool]:
+    """Write what changes; return the changes of each interface as they are then, and whether any is new."""
     history: dict[str, list[Change]] = defaultdict(list)
     rows = IntervalChange.objects.filter(network_interface__vpc=vpc_id).order_by("since")
     for interface, since, interval in rows.values_list("network_interface", "since", "interval"):
@@ -164,10 +182,12 @@ def _write_intervals(
     new: list[tuple[str, Change]] = []
     for interface in known:
         before = history[interface]
-        after = scheduled(before, shortest.get(interface, NOT_CAPTURED), at)
+        decider = deciders.get(interface)
+        after = scheduled(before, decider.interval if decider else NOT_CAPTURED, at)
         if after != before:
             obsolete += [(interface, since) for since, _ in set(before) - set(after)]
             new += [(interface, change) for change in sorted(set(after) - set(before))]
+            history[interface] = after
     _delete_changes(obsolete)
     IntervalChange.objects.bulk_create(
         [
@@ -176,7 +196,48 @@ def _write_intervals(
         ],
         batch_size=500,
     )
-    return bool(obsolete or new)
+    return history, bool(obsolete or new)
+
+
+def _write_captured(
+    flow_logs: Iterable[FlowLog],
+    pairs: Iterable[Pair],
+    deciders: Mapping[str, FlowLog],
+    histories: Mapping[str, Sequence[Change]],
+    now: int,
+) -> None:
+    """Note on each flow log how many interfaces it covers and, by kind, those that are captured otherwise.
+
+    A kind is the flow log that decides, if it is another one, and the changes from the one in force on. Pages read
+    it with ``scope.real_intervals``, so that they need not look at the interfaces.
+    """
+    tails = {interface: _from_now_on(histories[interface], now) for interface in deciders}
+    kinds: dict[str, Counter[tuple[str, tuple[Change, ...]]]] = defaultdict(Counter)
+    for flow_log_id, interface in pairs:
+        decider = deciders[interface].pk
+        kinds[flow_log_id]["" if decider == flow_log_id else decider, tails[interface]] += 1
+    changed = []
+    for flow_log in flow_logs:
+        found = _described(kinds[flow_log.pk], flow_log.interval)
+        if found != flow_log.captured:
+            flow_log.captured = found
+            changed.append(flow_log)
+    FlowLog.objects.bulk_update(changed, ["captured"], batch_size=200)
+
+
+def _from_now_on(history: Sequence[Change], now: int) -> tuple[Change, ...]:
+    """Return the change in force, as of the beginning of time, and those to come."""
+    past = [interval for since, interval in history if since <= now]
+    return ((0, past[-1] if past else NOT_CAPTURED), *(change for change in history if change[0] > now))
+
+
+def _described(kinds: Counter[tuple[str, tuple[Change, ...]]], interval: int) -> dict[str, Any]:
+    unusual = [
+        [count, decider, [list(change) for change in tail]]
+        for (decider, tail), count in sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+        if tail != ((0, interval),)
+    ]
+    return {"enis": sum(kinds.values()), "otherwise": unusual[:MOST_KINDS]} if unusual else {}
 
 
 def _delete_changes(changes: Iterable[tuple[str, int]]) -> None:

@@ -14,7 +14,7 @@ from console import access, changes
 from console.models import Account
 from flowlogs import rules
 from flowlogs.models import Delivery, FlowLog
-from flowlogs.services import circumstances, coverage
+from flowlogs.services import circumstances, coverage, quarantine
 
 logger = logging.getLogger(__name__)
 
@@ -73,10 +73,12 @@ def delivery_failed(flow_log_id: str, code: str) -> None:
 def authorization_changed(account: Account, **_signal: Any) -> None:
     """Say so at once on every started flow log when delivery is revoked, and take it back when it is authorized.
 
-    What has delivered before has not failed since: its windows waited.
+    What has delivered before has not failed since: its windows waited, and one that was just being delivered is
+    delivered again.
     """
     flow_logs = FlowLog.objects.filter(account=account)
     if access.delivery_authorized(account):
+        quarantine.again(flow_logs.only("pk", "vpc", "created_at"), REVOKED)
         revoked = flow_logs.filter(delivery_error=REVOKED)
         delivered = Delivery.objects.filter(flow_log=OuterRef("pk"), state=Delivery.State.DELIVERED)
         revoked.filter(Exists(delivered)).update(delivery_status=DeliveryStatus.SUCCESS, delivery_error="")

@@ -16,13 +16,13 @@ from celery import current_app
 from django.db import transaction
 from django.utils import timezone
 
-from console import access, changes
+from console import changes
 from console.models import Account, Region, User
 from flowlogs import rules
 from flowlogs.identifiers import new_id
 from flowlogs.models import FlowLog, Project
 from flowlogs.rules import FlowLogValues, RuleError, Violation
-from flowlogs.services import circumstances, coverage, logstores
+from flowlogs.services import circumstances, coverage, logstores, quarantine
 from flowlogs.services.circumstances import Resource
 from flowlogs.services.permissions import require
 
@@ -117,7 +117,7 @@ def _checked(
 
 
 def start(flow_log: FlowLog, by: User | None) -> None:
-    """Start a flow log that is not started.
+    """Start a flow log that is not started; what could not be delivered before is delivered then.
 
     Raises RuleError in any other state, and where it could not deliver: a gate is not passed, or its project
     or Logstore does not exist.
@@ -125,9 +125,13 @@ def start(flow_log: FlowLog, by: User | None) -> None:
     action = "vpc:ActiveFlowLog"
     _require(by, action, flow_log)
     flow_log.refresh_from_db(fields=["status"])
-    if flow_log.status == Status.INACTIVE and (found := _in_the_way(flow_log)):
+    if flow_log.status == Status.INACTIVE and (found := circumstances.in_the_way(flow_log)):
         raise RuleError(*found)
-    _move(flow_log, by, action, (Status.INACTIVE,), Status.ACTIVATING, delivery_status="", delivery_error="")
+    with transaction.atomic():
+        _move(
+            flow_log, by, action, (Status.INACTIVE,), Status.ACTIVATING, delivery_status="", delivery_error=""
+        )
+        quarantine.again([flow_log])
 
 
 def stop(flow_log: FlowLog, by: User | None) -> None:
@@ -205,18 +209,6 @@ def finish_transition(flow_log_id: str) -> None:
         FlowLog.objects.filter(pk=flow_log_id, status=flow_log.status).update(**finished)
         coverage.refresh(flow_log.vpc_id, now)
     logger.info("flow log %s: %s is done", flow_log_id, flow_log.status)
-
-
-def _in_the_way(flow_log: FlowLog) -> list[Violation]:
-    """Return why a flow log could not deliver if it were started now."""
-    account, region = flow_log.account, flow_log.region
-    project, logstore = flow_log.project_name, flow_log.logstore_name
-    found = rules.gates(access.gates(account))
-    if not Project.objects.filter(account=account, region=region, name=project).exists():
-        found.append(Violation("StartWithoutProject", params={"name": project}))
-    elif circumstances.find_logstore(account, region, project, logstore) is None:
-        found.append(Violation("StartWithoutLogstore", params={"name": logstore}))
-    return found
 
 
 def _prepare_target(account: Account, region: Region, by: User | None, wanted: FlowLogValues) -> None:

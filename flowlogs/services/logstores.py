@@ -6,7 +6,9 @@ The audit knows a project by its name and a Logstore as ``project/Logstore``, as
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -18,12 +20,74 @@ from console.models import Account, Region, User
 from flowlogs import rules
 from flowlogs.models import FlowLog, Logstore, Part, Project
 from flowlogs.rules import RuleError, Violation
-from flowlogs.services import delivery_status
+from flowlogs.services import coverage, delivery_status
 from flowlogs.services.permissions import require
 
 logger = logging.getLogger(__name__)
 
 DAY = 86_400
+DELETED = "log:DeleteLogStore"
+NAMED = 5
+
+
+@dataclass(frozen=True)
+class Goes:
+    """What goes when a Logstore or project is deleted: records, their bytes on disk, and who cannot deliver then."""
+
+    records: int
+    size: int
+    flow_logs: Sequence[FlowLog]
+
+    @property
+    def started(self) -> int:
+        """How many of the flow logs are started, and stop."""
+        return sum(each.status in coverage.COVERING for each in self.flow_logs)
+
+    @property
+    def names(self) -> str:
+        """The first flow logs by name."""
+        names = [each.name for each in self.flow_logs[:NAMED]]
+        return ", ".join([*names, "…"] if len(self.flow_logs) > NAMED else names)
+
+
+def what_goes(targets: Sequence[Logstore | Project]) -> list[Goes]:
+    """Return what deleting each of these Logstores or projects takes with it, in their order; two queries."""
+    stores = [each.pk for each in targets if isinstance(each, Logstore)]
+    parts = Part.objects.filter(logstore__in=stores, removed_at__isnull=True).order_by()
+    sums = parts.values("logstore").annotate(total_rows=Sum("rows"), total_size=Sum("size"))
+    held = {row["logstore"]: (row["total_rows"], row["total_size"]) for row in sums}
+    projects = [each.project if isinstance(each, Logstore) else each for each in targets]
+    named = FlowLog.objects.filter(
+        account__in={project.account_id for project in projects},
+        project_name__in={project.name for project in projects},
+    )
+    delivering: dict[tuple[str, ...], list[FlowLog]] = defaultdict(list)
+    for flow_log in named.order_by("name", "pk"):
+        project_key = (flow_log.account_id, flow_log.region_id, flow_log.project_name)
+        delivering[project_key].append(flow_log)
+        delivering[(*project_key, flow_log.logstore_name)].append(flow_log)
+    found = []
+    for target, project in zip(targets, projects, strict=True):
+        key: tuple[str, ...] = (project.account_id, project.region_id, project.name)
+        if isinstance(target, Logstore):
+            found.append(Goes(*held.get(target.pk, (0, 0)), delivering[(*key, target.name)]))
+        else:
+            found.append(Goes(0, 0, delivering[key]))
+    return found
+
+
+def settings_before(account: Account, region: Region, project: str, name: str) -> dict[str, Any] | None:
+    """Return ttl and analysis_report of the last deleted Logstore of that name, as the history has them."""
+    found = (
+        changes.history(f"{project}/{name}")
+        .filter(account=account, region=region, resource_type="Logstore", action=DELETED)
+        .order_by("-pk")
+        .first()
+    )
+    if found is None:
+        return None
+    old = {field: values[0] for field, values in found.values.items()}
+    return {"ttl": old.get("ttl"), "analysis_report": bool(old.get("analysis_report"))}
 
 
 def create_project(
@@ -115,12 +179,11 @@ def set_retention(logstore: Logstore, by: User | None, days: int) -> None:
 
 def delete_logstore(logstore: Logstore, by: User | None) -> None:
     """Delete a Logstore with its records; flow logs that deliver to it stop and say so."""
-    action = "log:DeleteLogStore"
     project = logstore.project
-    _require(by, action, project, logstore.name)
+    _require(by, DELETED, project, logstore.name)
     with transaction.atomic():
         told = {"name": logstore.name, **_settings(logstore), "records": _records(logstore)}
-        _note(action, logstore, by, changes.difference(told, {}))
+        _note(DELETED, logstore, by, changes.difference(told, {}))
         logstore.delete()
         targets = FlowLog.objects.filter(
             account=project.account_id,

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
-from flowlogs.models import Closing, InventoryVersion, Logstore, Part, SampleFile, SampleSlice
+from flowlogs.models import Closing, Delivery, InventoryVersion, Logstore, Part, SampleFile, SampleSlice
 from flowlogs.models.logstore import PERMANENT
 from flowlogs.windows import HOUR
 
@@ -33,6 +33,8 @@ DEADLINE = 180.0
 GRACE = timedelta(minutes=2)
 ORPHAN_AGE = 900
 AT_ONCE = 200
+KEPT_FAILED = timedelta(hours=72)
+"""For how long samples are kept that could not be delivered: time to create a Logstore again, over a weekend too."""
 
 
 def live_parts(logstore: Logstore, since: int, until: int) -> list[Part]:
@@ -108,11 +110,18 @@ def remove_hidden() -> int:
 def remove_used_samples() -> int:
     """Delete sample files whose windows are final and all of whose closings are delivered; return how many.
 
-    The final closing reads every file of its window, also those that an earlier closing took.
+    The final closing reads every file of its window, also those that an earlier closing took. What could not be
+    delivered to some flow log is kept for ``KEPT_FAILED``, so that it can be delivered again.
     """
     undelivered = Closing.objects.exclude(state=Closing.State.DELIVERED)
+    failed = Delivery.objects.filter(
+        state=Delivery.State.FAILED, closing__delivered_at__gt=timezone.now() - KEPT_FAILED
+    )
     needed = SampleSlice.objects.filter(
-        Q(closing__isnull=True) | Q(window__is_final=False) | Q(window__in=undelivered.values("window"))
+        Q(closing__isnull=True)
+        | Q(window__is_final=False)
+        | Q(window__in=undelivered.values("window"))
+        | Q(window__in=failed.values("closing__window"))
     )
     old = timezone.now() - GRACE
     files = SampleFile.objects.filter(created_at__lt=old).exclude(pk__in=needed.values("file"))

@@ -17,7 +17,10 @@ NOTHING = "-"
 
 @register.filter
 def gb(size: int | None) -> str:
-    """Return bytes as GB (2**30 bytes), to three decimal places; what is less but not nothing says so."""
+    """Return bytes in the unit of prices, to three decimal places; what is less but not nothing says so.
+
+    A GB is 2**30 bytes, the same as with ``bytesize``; a page uses one of both for the same number.
+    """
     if size is None:
         return NOTHING
     found = fees.gigabytes(size)

@@ -40,6 +40,7 @@ FIELDS = {
     "delivery_status": _("Delivery status"),
     "delivery_error": _("Delivery error"),
     "tags": _("Tags"),
+    "delivered_again": _("Windows delivered again"),
     "is_demo": _("Demo data"),
 }
 NOTHING = "-"

@@ -7,10 +7,12 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from console.htmx import go_to, is_fragment
 from console.requests import ConsoleRequest
+from console.wording import sentences
 from flowlogs import services
 from flowlogs.forms import INTERVALS, MINUTES, FlowLogDeleteForm, FlowLogEditForm, add_violations, said
 from flowlogs.models import FlowLog
@@ -35,7 +37,7 @@ def flow_log_edit(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
         else:
             messages.success(request, _("Flow log %(name)s is changed.") % {"name": flow_log.name})
             return go_to(request, back(request, flow_log))
-    context = {"flow_log": flow_log, "form": form, "next": _page_below(request)}
+    context = {"flow_log": flow_log, "form": form, "next": page_below(request)}
     return render(request, "flowlogs/flow_log_edit.html", context)
 
 
@@ -98,6 +100,26 @@ def flow_log_stop(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
     return redirect(back(request, flow_log))
 
 
+@require_POST
+@on_flow_log(ACTIONS["start"])
+def flow_log_deliver_again(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
+    """Have what could not be delivered be delivered again."""
+    try:
+        count = services.deliver_again(flow_log, request.user)
+    except RuleError as error:
+        messages.error(request, refused(flow_log, error))
+    else:
+        messages.success(request, _queued(count))
+    return redirect(back(request, flow_log))
+
+
+def _queued(count: int) -> str:
+    if not count:
+        return _("There is nothing that can be delivered again.")
+    text = ngettext("%(count)s closing is delivered again.", "%(count)s closings are delivered again.", count)
+    return text % {"count": count}
+
+
 def _change_interval(request: ConsoleRequest, flow_log: FlowLog) -> None:
     # several cells of the list may be open at once, all in one form
     sent = request.POST.get(f"interval-{flow_log.pk}") or request.POST.get("interval", "")
@@ -126,10 +148,10 @@ def reasons_of(error: RuleError) -> str:
     reasons = [said(violation.code, violation.params) for violation in error.violations]
     if any(violation.code in GATE_CODES.values() for violation in error.violations):
         reasons.append(_("Pass the authorization steps first."))
-    return " ".join(reasons)
+    return sentences(*reasons)
 
 
-def _page_below(request: ConsoleRequest) -> str:
+def page_below(request: ConsoleRequest) -> str:
     """Return the address of the page over which a panel opens."""
     sent = request.POST.get("next", "")
     return sent or (request.htmx.current_url_abs_path or "" if request.htmx else "")

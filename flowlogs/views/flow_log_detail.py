@@ -20,6 +20,7 @@ from console.requests import ConsoleRequest
 from flowlogs import ledger, old_families, scope, usage
 from flowlogs.models import Closing, Coverage, Delivery, FlowLog, IntervalChange, Vpc
 from flowlogs.rules import DELIVERY_REASONS
+from flowlogs.services import quarantine
 from flowlogs.store.workers import WorkerFailure
 from flowlogs.views.access import on_flow_log
 from flowlogs.views.change_words import shown_change
@@ -133,6 +134,7 @@ def _configuration(request: ConsoleRequest, row: ShownFlowLog) -> dict[str, Any]
     last = flow_log.deliveries.select_related("closing__window").order_by("-id").first()
     vpc = Vpc.objects.filter(pk=flow_log.vpc_id)
     return {
+        **_quarantined(flow_log),
         "covered": scope.covered(flow_log).count(),
         "last_delivery": _shown(last) if last else None,
         "blocking": old_families.blocking(request.account, vpc.values("pk")),
@@ -143,6 +145,7 @@ def _deliveries(request: ConsoleRequest, row: ShownFlowLog) -> dict[str, Any]:
     page = _page_of_deliveries(request, row.flow_log)
     found = [_shown(each) for each in page.object_list]
     return {
+        **_quarantined(row.flow_log),
         "page": page,
         "deliveries": found,
         "waiting": _waiting(row.flow_log),
@@ -157,6 +160,7 @@ def _ledger(request: ConsoleRequest, row: ShownFlowLog) -> dict[str, Any]:
     page = _page_of_deliveries(request, row.flow_log)
     found = [_shown(each) for each in page.object_list]
     return {
+        **_quarantined(row.flow_log),
         "page": page,
         "lines": [LedgerLine(each, [each.term(name, unit) for name in TERMS]) for each in found],
         "unit": unit,
@@ -179,6 +183,12 @@ CONTENTS = {
     LEDGER: _ledger,
     HISTORY: _history,
 }
+
+
+def _quarantined(flow_log: FlowLog) -> dict[str, Any]:
+    """Return what could not be delivered, and for how long its samples are kept."""
+    found = quarantine.of([flow_log])[flow_log.pk]
+    return {"quarantine": found, "kept_hours": quarantine.KEPT_HOURS}
 
 
 def _waiting(flow_log: FlowLog) -> int:

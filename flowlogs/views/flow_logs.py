@@ -12,6 +12,7 @@ from django.http import HttpResponse, HttpResponseRedirect, QueryDict, Streaming
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from console import access
@@ -37,6 +38,13 @@ from flowlogs.views.shown import (
 
 COLUMNS_COOKIE = "flowlog_columns"
 YEAR = 31_536_000
+ROW_ACTS = {
+    "start": gettext_lazy("Start"),
+    "stop": gettext_lazy("Stop"),
+    "edit": gettext_lazy("Edit"),
+    "delete": gettext_lazy("Delete"),
+    "scope": gettext_lazy("View ENI Collection Scope"),
+}
 WAITING = "changing"
 """The parameter by which a page asks again for the rows that it saw changing."""
 AT_ONCE = 200
@@ -125,6 +133,7 @@ def _context(request: ConsoleRequest, asked: dict[str, Any], columns: tuple[str,
         "gates": missing_gates(access.gates(request.account)),
         "refusal": _refusal(request),
         "batch": _batch_refusals(request),
+        "words": {name: str(word) for name, word in ROW_ACTS.items()},
         "usual_acts": usual,
         "usual": {name: act.refusal for name, act in usual.items()},
     }

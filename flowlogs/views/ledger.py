@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
-from console.access import requires
+from console.access import allowed_here, requires
 from console.requests import ConsoleRequest
 from flowlogs import ledger
+from flowlogs.services import quarantine
 from flowlogs.store import workers
 from flowlogs.views.flow_log_detail import UNITS
 
@@ -31,10 +33,15 @@ def show(request: ConsoleRequest, region_id: str) -> HttpResponse:
     region = request.region.pk
     exporters = [line for line in book.exporters if line.exporter.region_id in (None, region)]
     flow_logs = [line for line in book.flow_logs if line.flow_log.region_id == region]
+    page = Paginator(flow_logs, ROWS).get_page(request.GET.get("page"))
+    refusal = _("You need the permission %(action)s.") % {"action": quarantine.ACTION}
     context = {
         "balanced": book.is_balanced,
         "exporters": Paginator(exporters, ROWS).get_page(request.GET.get("exporters")),
-        "page": Paginator(flow_logs, ROWS).get_page(request.GET.get("page")),
+        "page": page,
+        "quarantines": quarantine.of([line.flow_log for line in page]),
+        "refusal": "" if allowed_here(request, quarantine.ACTION) else refusal,
+        "here": request.get_full_path(),
         "unit": unit,
         "units": UNITS,
     }

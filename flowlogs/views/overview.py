@@ -83,12 +83,12 @@ def _advice(request: ConsoleRequest, state: Overview, gates: list[str]) -> Itera
             _("VPCs"),
         )
         return
-    yield from _failures(state, gates)
+    yield from _failures(region.pk, state, gates)
     yield from _exporters(request)
     yield from _bare(request, state, gates)
 
 
-def _failures(state: Overview, gates: list[str]) -> Iterator[Advice]:
+def _failures(region_id: str, state: Overview, gates: list[str]) -> Iterator[Advice]:
     # what a missing gate holds up is said once, with the gates
     failing = [each for each in state.failing if not gates or each.delivery_error != REVOKED]
     for flow_log in failing[:3]:
@@ -96,7 +96,7 @@ def _failures(state: Overview, gates: list[str]) -> Iterator[Advice]:
         yield Advice(
             _("%(name)s does not deliver") % {"name": flow_log.name},
             gettext(remedy.message) if remedy else "",
-            reverse("flowlogs:flow-log-detail", args=[flow_log.region_id, flow_log.pk]),
+            reverse("flowlogs:flow-log-detail", args=[region_id, flow_log.pk]),
             _("Flow log details"),
             "error",
         )

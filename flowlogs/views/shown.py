@@ -15,10 +15,11 @@ from django.utils.translation import gettext_lazy as _
 
 from console.access import ACTIVATE, AUTHORIZE, may, resource_name
 from console.requests import ConsoleRequest
-from flowlogs import listing
+from console.wording import sentences
+from flowlogs import listing, scope
 from flowlogs.forms import TRAFFIC_PATHS, said
 from flowlogs.models import FlowLog, Logstore
-from flowlogs.rules import DELIVERY_REASONS, DELIVERY_REMEDIES, GATE_CODES
+from flowlogs.rules import DELIVERY_REASONS, DELIVERY_REMEDIES, GATE_CODES, STOPPING_REASONS
 from flowlogs.services.flow_logs import TRANSIENT
 from flowlogs.usage import Volume
 
@@ -40,6 +41,9 @@ RESOURCE_PAGES = {
     FlowLog.ResourceType.VSWITCH: "vswitch",
     FlowLog.ResourceType.ENI: "eni",
 }
+SAID = ("resource_type", "traffic_type", "ip_version", "status", "delivery_status")
+LABELS: dict[str, dict[Any, Any]] = {name: dict(FlowLog._meta.get_field(name).flatchoices) for name in SAID}  # type: ignore[union-attr]
+"""What values are called: for a page of rows, ``get_…_display`` would make the same tables again for each value."""
 PLACE, OTHER_PLACE = "PLACE", "OTHER"
 """Stand for names in an address that is made once for many rows; names have no capitals."""
 
@@ -55,7 +59,7 @@ def missing_gates(gates: Iterable[str]) -> str:
         if delivers
         else gettext("Until then no flow log can be created, and none delivers.")
     )
-    return " ".join([*(said(GATE_CODES[gate]) for gate in missing), outcome])
+    return sentences(*(said(GATE_CODES[gate]) for gate in missing), outcome)
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,12 @@ class ShownFlowLog:
         """Starting or stopping it, whichever comes next."""
         return self.acts[self.toggle]
 
+    @cached_property
+    def labels(self) -> dict[str, Any]:
+        """What its states and kinds are called, by field."""
+        values = ((name, getattr(self.flow_log, name)) for name in SAID)
+        return {name: LABELS[name].get(value, value) for name, value in values}
+
     @property
     def resource_url(self) -> str:
         """The page of what it watches; empty where there is none."""
@@ -133,13 +143,29 @@ class ShownFlowLog:
         return [TRAFFIC_PATHS.get(key, key) for key in self.flow_log.traffic_paths]
 
     @property
+    def real_intervals(self) -> list[scope.RealInterval]:
+        """How its ENIs are captured otherwise than it says."""
+        return scope.real_intervals(self.flow_log)
+
+    @property
+    def is_recreated(self) -> bool:
+        """Whether it stopped for want of a Logstore that is there again."""
+        return self.flow_log.delivery_error in STOPPING_REASONS and getattr(
+            self.flow_log, "has_target", False
+        )
+
+    @property
     def delivery_reason(self) -> str:
         """Why delivery fails."""
+        if self.is_recreated:
+            return gettext("The Logstore has been re-created.")
         return _words(DELIVERY_REASONS, self.flow_log)
 
     @property
     def delivery_remedy(self) -> str:
         """What to do about it."""
+        if self.is_recreated:
+            return gettext("Start the flow log to continue delivery.")
         return _words(DELIVERY_REMEDIES, self.flow_log)
 
     @property

@@ -98,7 +98,7 @@ def show(request: ConsoleRequest, region_id: str) -> HttpResponse:
     months = usage.months(request.account)
     month = _asked(request, months)
     volumes = usage.month_volumes(request.account, request.region, month)
-    total = sum(volumes.values(), Volume())
+    total = usage.total_of(volumes.values())
     page = Paginator(_by_size(volumes), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "months": months,
@@ -185,7 +185,7 @@ def _tier(step: Step) -> TierLine:
         name, percent = _("Above %(since)s TB") % {"since": since}, None
     else:
         name = _("%(since)s to %(until)s TB") % {"since": since, "until": until // fees.TB}
-        percent = _part(step.size, until - step.tier.since)
+        percent = _part(step.size - step.free, until - step.tier.since)
     return TierLine(name, step.size - step.free, percent, step.tier.price, step.fee)
 
 

@@ -6,6 +6,7 @@
   const answers = new WeakMap();
   const config = {
     displaylogo: false,
+    locale: "console",
     modeBarButtons: [["toImage", "resetScale2d"]],
     responsive: false,
     showTips: false,
@@ -47,14 +48,53 @@
     return new Promise((loaded) => script.addEventListener("load", loaded, { once: true }));
   }
 
+  // The script of Plotly knows English only: the page brings its own words, registered once.
+  let speaks = false;
+
+  function speak() {
+    if (speaks) return;
+    const words = JSON.parse(document.getElementById("chart-words").textContent);
+    window.Plotly.register({ moduleType: "locale", name: "console", ...words });
+    speaks = true;
+  }
+
   async function drawPlot(place, answer) {
     await plotly();
+    speak();
     if (answers.get(place.closest("[data-figure]")) !== answer) return;
     if (!place.matches(".js-plotly-plot")) place.replaceChildren();
+    delete place.dataset.ticks;
     const style = answer.styles[themeName()];
     const traces = answer.figure.data.map((trace, index) => merged(trace, style.traces[index]));
     const layout = merged({ ...answer.figure.layout, height: place.clientHeight }, style.layout);
+    const isNew = !place.matches(".js-plotly-plot");
     await window.Plotly.react(place, traces, layout, config);
+    if (isNew) place.on("plotly_afterplot", () => tickBytes(place));
+    tickBytes(place);
+  }
+
+  const byteUnits = ["B", "KB", "MB", "GB", "TB", "PB", "EB"];
+
+  function bytes(value) {
+    const power = value > 0 ? Math.min(Math.floor(Math.log2(value) / 10), byteUnits.length - 1) : 0;
+    return `${+(value / 1024 ** power).toPrecision(4)} ${byteUnits[power]}`;
+  }
+
+  // The ticks of an axis of bytes stand at powers of two: three to six of them, whatever part of it is shown.
+  function tickBytes(place) {
+    const axis = place.layout.meta?.bytes;
+    if (!axis) return;
+    const [from, to] = place.layout[`${axis}axis`].range;
+    const step = Math.max(1, 2 ** Math.ceil(Math.log2((to - from) / 6)));
+    const values = [];
+    for (let at = Math.ceil(from / step) * step; at <= to; at += step) values.push(at);
+    if (String(values) === place.dataset.ticks) return;
+    place.dataset.ticks = String(values);
+    const key = `${axis}axis`;
+    window.Plotly.relayout(place, {
+      [`${key}.tickmode`]: "array", [`${key}.tickvals`]: values, [`${key}.ticktext`]: values.map(bytes),
+      [`${key}.ticksuffix`]: "",
+    });
   }
 
   function drawTiles(place, tiles) {

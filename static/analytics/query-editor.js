@@ -9,7 +9,10 @@
   const editorOf = (target) => (target instanceof Element && target.matches("[data-query-editor]") ? target : null);
   const listOf = (editor) => document.getElementById(editor.getAttribute("aria-controls"));
 
+  // Where the page lists the fields, they and what they mean are read from there.
   function fields() {
+    const listed = [...document.querySelectorAll(".search-field > summary")];
+    if (listed.length) return listed.map((each) => ({ name: each.firstElementChild.textContent, doc: each.title }));
     const docs = JSON.parse(document.getElementById("query-fields").textContent);
     return Object.entries(docs).map(([name, doc]) => ({ name, doc }));
   }

@@ -26,7 +26,7 @@
     }
     for (const list of document.querySelectorAll("ol[data-plain]")) {
       for (const value of list.querySelectorAll("dd")) {
-        makeButton(value, value.previousElementSibling.textContent.slice(0, -1));
+        makeButton(value, value.previousElementSibling.textContent);
       }
       list.removeAttribute("data-plain");
     }

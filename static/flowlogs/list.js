@@ -24,7 +24,7 @@
   // Copy buttons and the Edit of each interval would be a third of the page, and are of no use without scripts.
   function offerCopies() {
     const button = document.getElementById("copy-button").content.firstElementChild;
-    for (const place of section().querySelectorAll("tbody th > small:not(:has(button))")) {
+    for (const place of section().querySelectorAll("tbody th > p:not(:has(button))")) {
       const made = button.cloneNode(true);
       made.dataset.copy = place.textContent;
       made.setAttribute("aria-label", button.getAttribute("aria-label").replace("%s", place.textContent));
@@ -45,16 +45,16 @@
     }
   }
 
-  // What differs from row to row is there; the rest, in its order, is the same for all.
+  // Edit and Delete open as panels. Buttons that are refused alike in every row are written once for the table.
   function offerActs() {
-    const usual = [...document.getElementById("row-acts").content.children];
-    for (const row of section().querySelectorAll("tbody > tr:not(:has([data-act=scope]))")) {
+    const refused = [...document.getElementById("row-acts").content.children];
+    for (const row of section().querySelectorAll("tbody > tr:not([data-dressed])")) {
+      row.dataset.dressed = "";
       const cell = row.cells[row.cells.length - 1];
-      for (const act of usual) {
-        const there = cell.querySelector(`[data-act=${act.dataset.act}]`);
-        const made = there || act.cloneNode(true);
-        if (!there && made.matches("a")) made.href = `${row.querySelector("[name=ids]").value}/${act.dataset.act}/`;
-        cell.append(made);
+      for (const link of cell.querySelectorAll("a:not([href$='/scope/'])")) link.dataset.panel = "";
+      for (const act of refused) {
+        const there = cell.querySelector(`[data-act=${act.dataset.act}], a[href$="/${act.dataset.act}/"]`);
+        if (!there) cell.lastElementChild.before(act.cloneNode(true));
       }
     }
   }

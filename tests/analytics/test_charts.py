@@ -194,15 +194,17 @@ def test_many_series_are_cut_to_what_one_can_read():
         (None, "count", "-"),
         (float("nan"), "bytes", "-"),
         (0, "bytes", "0 B"),
-        (999, "bytes", "999 B"),
-        (1000, "bytes", "1 kB"),
-        (999_999, "bytes", "1 MB"),
-        (1_234_567, "bytes", "1.23 MB"),
+        (1023, "bytes", "1,023 B"),
+        (1024, "bytes", "1 KB"),
+        (1010 * 1024, "bytes", "1010 KB"),
+        (2**20 - 1, "bytes", "1 MB"),
+        (2**30, "bytes", "1 GB"),
+        (1_294_991, "bytes", "1.23 MB"),
         (1_234_567, "count", "1,234,567"),
         (12_345_678, "packets", "12.3 M"),
         (2_500_000_000, "bps", "2.5 Gbps"),
-        (-5000, "bytes", "-5 kB"),
-        (2**70, "bytes", "1,181 EB"),
+        (-5120, "bytes", "-5 KB"),
+        (2**70, "bytes", "1024 EB"),
         (12.345, "percent", "12.35 %"),
         (0.0, "percent", "0 %"),
         (1_700_000_000, "plain", "1700000000"),
@@ -225,9 +227,9 @@ def test_any_value_can_be_written(value, unit):
 
 def test_tiles_take_the_first_row():
     chosen = (Tile("n", "Records"), Tile("b", "Traffic", "bytes"), Tile("s", "Share", "percent"))
-    assert tiles(chosen, ["n", "b", "s"], [(1200, 5_000_000, None)]) == [
+    assert tiles(chosen, ["n", "b", "s"], [(1200, 5 * 2**20, None)]) == [
         {"label": "Records", "text": "1,200", "exact": "1,200"},
-        {"label": "Traffic", "text": "5 MB", "exact": "5,000,000"},
+        {"label": "Traffic", "text": "5 MB", "exact": "5,242,880"},
         {"label": "Share", "text": "-", "exact": ""},
     ]
     assert tiles((), ["n"], [(7,)]) == [{"label": "n", "text": "7", "exact": "7"}]
@@ -236,7 +238,7 @@ def test_tiles_take_the_first_row():
 
 def test_a_table_has_labels_units_and_says_what_it_left_off():
     spec = Spec("table", x="vpc", y=("b",), labels={"b": "Bytes"}, units={"b": "bytes"})
-    table = tabulate(spec, ["vpc", "b"], [("vpc-1", 2_000_000), ("vpc-2", None), (None, 5)], limit=2)
+    table = tabulate(spec, ["vpc", "b"], [("vpc-1", 2 * 2**20), ("vpc-2", None), (None, 5)], limit=2)
     assert table == {
         "heads": [
             {"name": "vpc", "label": "vpc", "numeric": False},
@@ -296,3 +298,20 @@ def test_any_result_can_be_drawn(rows, kind):
     figure = draw(spec, columns, rows, Span(T0, T0 + 600, 60))
     if figure is not None:
         json.dumps(paint(figure, "dark"), allow_nan=False)
+
+
+def test_bytes_are_binary_under_the_pointer_and_on_their_axis():
+    over_time = draw(
+        Spec("line", x="time", y=("b",), unit="bytes"), ["time", "b"], [(T0, 2**20), (T0 + 60, None)]
+    )
+    assert over_time["data"][0]["customdata"] == ["1 MB", "-"]
+    assert over_time["layout"]["meta"] == {"bytes": "y"}
+    ranking = draw(Spec("ranking", x="name", y=("b",), unit="bytes"), ["name", "b"], [("a", 2**20)])
+    assert ranking["layout"]["meta"] == {"bytes": "x"}
+    records = draw(Spec("line", x="time", y=("n",)), ["time", "n"], [(T0, 1)])
+    assert records["layout"]["meta"] == {"bytes": ""}
+
+
+def test_the_first_bar_of_a_ranking_is_clear_of_the_buttons_of_the_chart():
+    figure = draw(Spec("ranking", x="name", y=("n",)), ["name", "n"], [("a", 1)])
+    assert figure["layout"]["margin"]["t"] >= 24

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils.text import capfirst
 
-from console import changes
-from console.models import Account, Change, Policy, Region, Role, User
-
-ALLOW = '{"Version": "1", "Statement": [{"Effect": "Allow", "Action": "vpc:*", "Resource": "*"}]}'
+from console import changes, names
+from console.models import Account, Change, Region, Role, User
 
 
 @pytest.fixture
@@ -131,57 +131,6 @@ def test_a_setting_names_the_documents_that_it_is_from(
         assert f"{document}: " in str(form.fields[field].help_text)
 
 
-def test_users_are_noted_with_their_policies_and_without_passwords(
-    site: Client, root: User, account: Account, reader: User
-) -> None:
-    policy = Policy.objects.create(account=account, name="mine", document={})
-    assert edit(site, reader, policies=[policy.pk], is_active=None).status_code == 302
-    change = told("User")
-    assert (change.action, change.resource_id, change.account) == ("ram:UpdateUser", str(reader.pk), account)
-    assert change.values == {
-        "is_active": [True, False],
-        "policies": [["AliyunLogReadOnlyAccess", "AliyunVPCReadOnlyAccess"], ["mine"]],
-    }
-    Change.objects.all().delete()
-    password = {"password1": "a longer horse 7", "password2": "a longer horse 7", "usable_password": "true"}
-    url = reverse("admin:auth_user_password_change", args=[reader.pk])
-    assert site.post(url, password).status_code == 302
-    assert (told("User").values, told("User").user) == ({"password": ["", ""]}, root)
-    Change.objects.all().delete()
-    site.post(reverse("admin:console_user_delete", args=[reader.pk]), {"post": "yes"})
-    change = told("User")
-    assert change.action == "ram:DeleteUser"
-    assert change.values["username"] == ["bob", None]
-    assert "password" not in change.values
-
-
-def test_a_user_is_offered_policies_of_their_account_only(
-    site: Client, account: Account, reader: User, stranger: User
-) -> None:
-    theirs = Policy.objects.create(account=stranger.account, name="theirs", document={})
-    page = edit(site, reader, policies=[theirs.pk])
-    assert page.status_code == 200
-    assert page.context["adminform"].form.errors.keys() == {"policies"}
-
-
-def test_policies_are_noted_and_stay_while_someone_has_them(
-    site: Client, account: Account, reader: User
-) -> None:
-    entered = {"name": "mine", "kind": "Custom", "account": account.pk, "description": "", "document": ALLOW}
-    assert site.post(reverse("admin:console_policy_add"), entered).status_code == 302
-    policy = Policy.objects.get(name="mine")
-    assert (told("Policy").action, told("Policy").values["name"]) == ("ram:CreatePolicy", [None, "mine"])
-    reader.policies.add(policy)
-    url = reverse("admin:console_policy_delete", args=[policy.pk])
-    assert "The policy is attached to 1 user. Detach it first." in site.get(url).content.decode()
-    site.post(url, {"post": "yes"})
-    assert Policy.objects.filter(pk=policy.pk).exists()
-    reader.policies.remove(policy)
-    site.post(url, {"post": "yes"})
-    assert not Policy.objects.filter(pk=policy.pk).exists()
-    assert Change.objects.filter(action="ram:DeletePolicy").count() == 1
-
-
 # ---- the audit ---------------------------------------------------------------------------------------
 
 
@@ -255,3 +204,63 @@ def test_the_page_of_a_thing_leads_to_its_changes(site: Client, account: Account
     ):
         url = reverse(f"admin:console_{row._meta.model_name}_change", args=[row.pk])
         assert f"/admin/console/change/?{asked}" in site.get(url).content.decode()
+
+
+# ---- words and large tables --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "heading"),
+    [
+        ("/admin/", ">vSwitches</a>"),
+        ("/admin/", ">VPCs</a>"),
+        ("/admin/", ">ENIs</a>"),
+        ("/admin/flowlogs/vswitch/", "&rsaquo; vSwitches"),
+        ("/admin/flowlogs/exporterbinding/add/", ">vSwitch:<"),
+        ("/admin/flowlogs/exporterbinding/add/", ">VPC:<"),
+        ("/admin/console/region/", ">IPv6 available<"),
+    ],
+)
+def test_names_are_written_as_on_the_pages(site: Client, path: str, heading: str) -> None:
+    page = site.get(path).content.decode()
+    assert heading in page
+    assert "VSwitch" not in page
+    assert "Vpc" not in page
+
+
+def test_a_name_is_kept_at_the_beginning_and_another_is_not() -> None:
+    assert [capfirst(names.kept(name)) for name in ("vSwitch", "flow log", "VPC", "", "v")] == [
+        *("vSwitch", "Flow log", "VPC", "", "V"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("q=vpc-1", "resource_id"),
+        ("q=alice", "user_name"),
+        ("q=vpc:CreateVpc", "action"),
+        ("q=1000000000000042", "account_id"),
+        ("action=vpc:CreateVpc", "action"),
+        ("resource_type=Vpc", "resource_type"),
+        ("region__id__exact=cn-hangzhou", "region_id"),
+        ("at__gte=2020-01-01+00:00:00%2B00:00", "at"),
+    ],
+)
+def test_the_audit_is_searched_and_filtered_in_an_index(
+    site: Client, audit: None, query: str, index: str
+) -> None:
+    shown = site.get(f"{reverse('admin:console_change_changelist')}?{query}").context["cl"].queryset
+    plan = str(shown[:50].explain())
+    assert "USE TEMP B-TREE" not in plan
+    if connection.vendor == "sqlite":
+        assert f"({index}" in plan
+        assert "SCAN" not in plan
+
+
+def test_a_search_for_several_words_narrows_and_one_that_is_nowhere_finds_nothing(
+    site: Client, audit: None
+) -> None:
+    page = reverse("admin:console_change_changelist")
+    for asked, found in (("alice vpc-1", 1), ("alice nothing", 0), ("a " * 200, 0)):
+        assert site.get(f"{page}?q={asked}").context["cl"].result_count == found

@@ -7,8 +7,9 @@ from pathlib import Path
 import polib
 import pytest
 from django.test import Client
+from django.utils.translation import override
 
-from console import translations
+from console import translations, wording
 from console.models import User
 
 
@@ -65,9 +66,30 @@ def test_another_language_changes_nothing(client: Client, db: None, value: str) 
 
 def test_single_keys_can_be_switched_off_and_on_again(client: Client, owner: User) -> None:
     client.force_login(owner)
-    assert "Switch single-key shortcuts off" in client.get("/password/").content.decode()
+    assert 'aria-keyshortcuts="?"' in client.get("/password/").content.decode(), "in the account menu"
+    assert "Switch single-key shortcuts off" in client.get("/shortcuts/").content.decode()
     assert client.post("/keys/", {"keys": "off", "next": "/password/"})["Location"] == "/password/"
-    assert "Switch single-key shortcuts on" in client.get("/password/").content.decode()
+    assert "Switch single-key shortcuts on" in client.get("/shortcuts/").content.decode()
     client.post("/keys/", {"keys": "on", "next": "https://example.com/"})
     assert client.cookies["flowlog_keys"].value == "on"
     assert "flowlog_keys" not in client.post("/keys/", {"keys": "maybe"}).cookies
+
+
+def test_the_keys_are_a_page_and_a_panel(client: Client, owner: User) -> None:
+    assert client.get("/shortcuts/")["Location"].startswith("/login/")
+    client.force_login(owner)
+    page = client.get("/shortcuts/").content.decode()
+    panel = client.get("/shortcuts/", headers={"HX-Request": "true"}).content.decode()
+    assert "<html" in page
+    assert panel.startswith("<dialog")
+    for html in (page, panel):
+        assert "<kbd>?</kbd>" in html
+        assert ">Off<" not in html
+    client.cookies["flowlog_keys"] = "off"
+    assert client.get("/shortcuts/").content.decode().count(">Off<") == 3
+
+
+@pytest.mark.parametrize(("language", "text"), [("en", "One. Two."), ("zh-hans", "One.Two.")])
+def test_sentences_stand_as_the_language_has_it(language: str, text: str) -> None:
+    with override(language):
+        assert wording.sentences("One.", "", "Two.") == text

@@ -31,13 +31,13 @@ def test_login_leads_nowhere_else(client: Client, owner: User) -> None:
 def test_wrong_password_says_so_beside_the_form(client: Client, owner: User) -> None:
     response = attempt(client, WRONG)
     assert response.status_code == 200
-    assert "correct username and password" in response.content.decode()
+    assert "correct user name and password" in response.content.decode()
 
 
 def test_unknown_user_reads_the_same(client: Client, owner: User) -> None:
     known = attempt(client, WRONG).content.decode()
     unknown = attempt(client, {"username": "nobody", "password": "wrong"}).content.decode()
-    error = "correct username and password"
+    error = "correct user name and password"
     assert known.count(error) == unknown.count(error) == 1
 
 

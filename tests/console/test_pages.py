@@ -66,7 +66,7 @@ def test_login(visit: Visit, owner: User, width: int, theme: str) -> None:
     visitor.go("/password/")
     assert visitor.findings() == []
     log_in(visitor, "wrong")
-    expect(visitor.page.get_by_text("correct username and password")).to_be_visible()
+    expect(visitor.page.get_by_text("correct user name and password")).to_be_visible()
     assert visitor.findings() == []
     log_in(visitor, PASSWORD)
     expect(visitor.page.get_by_role("heading", name="Change password")).to_be_visible()

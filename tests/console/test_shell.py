@@ -12,6 +12,7 @@ from console import hooks, reference, urls
 from console.context import Shell
 from console.hooks import NavItem
 from console.models import Account, Policy, Region, User
+from console.reference import VPC_FULL
 
 
 def broken(request: HttpRequest) -> HttpResponse:
@@ -162,6 +163,24 @@ def test_reference_data_is_added_once_and_changes_are_kept(db: None) -> None:
     assert Region.objects.count() == len(reference.REGIONS)
     assert not Region.objects.get(id="cn-hangzhou").flow_logs_available
     assert Policy.objects.filter(account=None).count() == len(reference.SYSTEM_POLICIES)
+
+
+def test_reference_data_of_an_older_release_is_brought_up_to_date(
+    account: Account, django_assert_num_queries: Any
+) -> None:
+    old = {"Version": "1", "Statement": []}
+    Policy.objects.filter(account=None, name=VPC_FULL).update(document=old, description="Old.")
+    Policy.objects.create(account=account, name="mine", kind=Policy.Kind.CUSTOM, document=old)
+    Region.objects.filter(id="cn-qingdao").update(name="Old", area="Old", order=99, ipv6_available=False)
+    reference.ensure()
+    policy = Policy.objects.get(account=None, name=VPC_FULL)
+    assert (policy.description, policy.document) == reference.SYSTEM_POLICIES[VPC_FULL]
+    assert Policy.objects.get(name="mine").document == old
+    region = Region.objects.get(id="cn-qingdao")
+    assert (region.name, region.area, region.order) == ("China (Qingdao)", reference.CHINA, 2)
+    assert not region.ipv6_available
+    with django_assert_num_queries(2):
+        reference.ensure()
 
 
 def test_static_files_carry_a_version_and_are_kept(client: Client, db: None) -> None:

@@ -21,11 +21,11 @@ def render(source: str, **context: object) -> str:
         (None, "-"),
         (0, "0 B"),
         (1023, "1,023 B"),
-        (1024, "1.0 KiB"),
-        (1536, "1.5 KiB"),
-        (10 * 2**30, "10.0 GiB"),
-        (5 * 2**70, "5,120.0 EiB"),
-        (-2048, "-2.0 KiB"),
+        (1024, "1.0 KB"),
+        (1536, "1.5 KB"),
+        (10 * 2**30, "10.0 GB"),
+        (5 * 2**70, "5,120.0 EB"),
+        (-2048, "-2.0 KB"),
     ],
 )
 def test_bytesize(value: int | None, expected: str) -> None:

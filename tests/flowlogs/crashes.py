@@ -29,8 +29,8 @@ from django.db import connections
 from django.utils import timezone
 
 from console.models import DELIVERY_POLICY, DELIVERY_ROLE, Account, Region, Role
-from flowlogs import closing, delivery, ingest, ledger, spool
-from flowlogs.models import Closing, Collector, Part, SampleFile, Usage
+from flowlogs import closing, delivery, ingest, ledger, services, spool
+from flowlogs.models import Closing, Collector, FlowLog, Logstore, Part, SampleFile, Usage
 from flowlogs.models.usage import DAY
 from flowlogs.store import catalogue, files, workers
 from flowlogs.usage import UNITS
@@ -128,6 +128,18 @@ POINTS: dict[str, Callable[[], None]] = {
 }
 
 
+def is_again(closing: Closing, *_: object) -> bool:
+    return closing.delivered_at is not None
+
+
+AGAIN: dict[str, Callable[[], None]] = {
+    "again: part durable, nothing committed": before(delivery, "_commit", is_again),
+    "again: within the transaction": before(delivery, "_rewrite"),
+    "again: committed": after(delivery, "_commit", is_again),
+}
+"""Points at which what could not be delivered is delivered again."""
+
+
 def in_process(target: str, kwargs: dict[str, object], **_limits: object) -> object:
     """Run the worker's function here, so that a crash point within it can be met."""
     module, _, name = target.partition(":")
@@ -166,11 +178,23 @@ class Installation:
         connections["default"].settings_dict["NAME"] = str(folder / "flowlog.sqlite3")
         settings.FLOWLOG_STORE, settings.FLOWLOG_SPOOL = folder / "store", folder / "spool"
 
-    def copy(self, name: str) -> Path:
-        """Copy the original."""
+    def copy(self, name: str, of: str = "original") -> Path:
+        """Copy the original, or what was made of it."""
         target = self.folder / name
-        shutil.copytree(self.folder / "original", target)
+        shutil.copytree(self.folder / of, target)
         return target
+
+    def fail(self) -> None:
+        """Let the window close without its Logstore, which is there again now, and start the flow log."""
+        with time_machine.travel(START + 600, tick=False) as clock:
+            lab, self.lab.clock = self.lab, clock
+            Logstore.objects.filter(name="flows").delete()
+            lab.move(TIMES[0])
+            while lab.work():
+                pass
+            Logstore.objects.create(project=lab.project, name="flows")
+            services.start(FlowLog.objects.get(pk=self.flow_log.pk), None)
+            lab.settle(self.flow_log)
 
     def forked(self, folder: Path, work: Callable[[], object]) -> int:
         """Do work on an installation in a process of its own, and return how it ended (-9: killed)."""
@@ -238,9 +262,11 @@ def show(**values: object) -> None:
     print(json.dumps(values), flush=True)
 
 
-def run(installation: Installation, name: str, arm: Callable[[], None] | None, repeat: int) -> None:
+def run(
+    installation: Installation, name: str, arm: Callable[[], None] | None, repeat: int, of: str = "original"
+) -> None:
     """Crash once, go on twice, and say what is there."""
-    folder = installation.copy(f"{repeat}-{abs(hash(name))}")
+    folder = installation.copy(f"{repeat}-{abs(hash(name))}", of)
 
     def crash() -> None:
         if arm:
@@ -298,6 +324,11 @@ def main(folder: Path, repeats: int, races: int) -> None:
     for name, arm in POINTS.items():
         for repeat in range(repeats):
             run(installation, name, arm, repeat)
+    installation.forked(installation.copy("failed"), installation.fail)
+    run(installation, "again: uninterrupted", None, 0, "failed")
+    for name, arm in AGAIN.items():
+        for repeat in range(repeats):
+            run(installation, name, arm, repeat, "failed")
     for number in range(races):
         race(installation, number)
 

@@ -17,7 +17,7 @@ from console.services import DEMO_ACCOUNT, ensure_owner
 from flowlogs import demo, inventory, models, spool
 from flowlogs.attribute import ACCEPT, FROM_RULES, REJECT, attribute
 from flowlogs.demo import exporter as process
-from flowlogs.demo import history, install
+from flowlogs.demo import history, install, words
 from flowlogs.demo.network import EXPORTERS, HOSTS, NETWORKS
 from flowlogs.demo.traffic import CELL_MS, OUTSIDE, PATTERNS, flows_ended
 from flowlogs.export import FLOW
@@ -238,3 +238,10 @@ def test_the_stories_come_out_as_they_should(installed):
         assert set(samples["source"][mask].tolist()) == {FROM_RULES}, story
     answers = samples["action"][(samples["srcport"] == 443) & (samples["tcp_flags"] == 27)]
     assert set(answers.tolist()) == {ACCEPT}
+
+
+def test_only_descriptions_of_the_demo_are_put_into_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "gettext", str.upper)
+    assert words.shown("Demo: all traffic in Singapore") == "DEMO: ALL TRAFFIC IN SINGAPORE"
+    assert words.shown("my own network") == "my own network"
+    assert words.shown("") == ""

@@ -163,7 +163,7 @@ def test_fees_come_on_top_of_what_the_region_generates(lab: Lab, account: Accoun
     captured(lab, interval=1)
     Account.objects.filter(pk=account.pk).update(index_price=Decimal("0.35"))
     lab.account.refresh_from_db()
-    beside = usage.last_day(lab.account, lab.region).total.size * 30
+    beside = usage.daily_rate(lab.account, lab.region) * 30
     assert beside > 0
     line = lines(ask(lab, indexed=True))[1]
     assert line.generation == fees.monthly_estimate(line.size // 30, beside).fee

@@ -45,6 +45,11 @@ POINTS = (
     "compact: committed",
     "expire: rows removed, files still there",
 )
+AGAIN = (
+    "again: part durable, nothing committed",
+    "again: within the transaction",
+    "again: committed",
+)
 
 
 # ---- killed processes -------------------------------------------------------------------------------
@@ -89,6 +94,23 @@ def test_the_run_without_a_crash_delivers_everything(runs):
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_and_run_again_each_record_is_there_once(runs, point):
     (uninterrupted,) = named(runs, "uninterrupted")
+    for run in named(runs, point):
+        assert run["endings"] == [KILLED, 0, 0]
+        assert_as_if_nothing_had_happened(run, uninterrupted)
+
+
+def test_what_is_delivered_again_is_what_was_owed(runs):
+    (uninterrupted,) = named(runs, "uninterrupted")
+    (run,) = named(runs, "again: uninterrupted")
+    # markers of windows before that went with the Logstore, and of those while the flow log was not started
+    assert [r for r in run["records"] if "'OK'" in r] == [r for r in uninterrupted["records"] if "'OK'" in r]
+    assert run["denied"] == uninterrupted["denied"]
+    assert_as_if_nothing_had_happened(run, run)
+
+
+@pytest.mark.parametrize("point", AGAIN)
+def test_killed_while_delivering_again_each_record_is_there_once(runs, point):
+    (uninterrupted,) = named(runs, "again: uninterrupted")
     for run in named(runs, point):
         assert run["endings"] == [KILLED, 0, 0]
         assert_as_if_nothing_had_happened(run, uninterrupted)

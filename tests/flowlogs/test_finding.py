@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from console.models import Policy, User
-from flowlogs.models import Logstore, Vpc
+from flowlogs.models import Logstore, NetworkInterface, Vpc
 from tests.flowlogs.conftest import MakeFlowLog
 
 
@@ -32,6 +32,18 @@ def test_records_of_an_address_or_resource_are_one_click_away(
     client.force_login(owner)
     page = found(client, text)
     assert ("/cn-hangzhou/log-service/logs/flows/" in page or "logs/flows" in page) == (text != "10.0.0.")
+
+
+@pytest.mark.parametrize(
+    "text", ["eni-vsw-vpc-1-a-1", "FRONT", "47.1.2.3", "47.1.2.", "10.0.0.1", "10.0.0."],
+    ids=["identifier", "part of the name", "public", "begin of public", "private", "begin of private"],
+)  # fmt: skip
+def test_an_eni_is_found(client: Client, owner: User, vpc: Vpc, text: str) -> None:
+    eni = NetworkInterface.objects.get(pk="eni-vsw-vpc-1-a-1")
+    eni.addresses.update(address="10.0.0.1")
+    NetworkInterface.objects.filter(pk=eni.pk).update(name="web-front-1", public_ip="47.1.2.3")
+    client.force_login(owner)
+    assert f'href="/cn-hangzhou/enis/{eni.pk}/"' in found(client, text)
 
 
 def test_nothing_of_another_account_is_found(

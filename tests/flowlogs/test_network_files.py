@@ -59,6 +59,10 @@ def found(account: Account, region: Region, text: str, slug: str = "eni") -> lis
             id="unknown member",
         ),
         pytest.param('[\n{"name": }]', [(2, "", "FileJson")], id="no json"),
+        pytest.param(
+            '[\n{"id": "a",\n "id": "b"}]', [(3, "id", "FileKeyTwice")], id="a key that stands twice"
+        ),
+        pytest.param('{"id": "a", "\\u0069d": "b"}', [(1, "id", "FileKeyTwice")], id="the same key, escaped"),
         pytest.param("[1]", [(1, "", "FileShape")], id="no object"),
         pytest.param("[" * 100_000, [(1, "", "FileJson")], id="too deep"),
     ],
@@ -67,6 +71,12 @@ def test_errors_say_line_and_column(
     account: Account, region: Region, vpc: Vpc, text: str, expected: list[tuple[int, str, str]]
 ) -> None:
     assert found(account, region, text) == expected
+
+
+def test_a_key_that_stands_twice_is_told_with_its_column() -> None:
+    text = '[{"name": "a{\\"}"},\n {"rules": [{"cidr": 1, "port": 2,\n    "cidr": 3}]}]'
+    *_others, entry = files.read(ENI, text)
+    assert (entry.line, dict(entry.found[0].params)) == (3, {"name": "cidr", "column": 5})
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_what_it_generated_this_month(
     deliver(flow_log, 1, size=7 * 2**30)
     usage.record(Closing.objects.get(), timezone.now())
     html = text(page.get(f"{LIST}{flow_log.pk}/"))
-    assert "7.0 GiB" in html
+    assert "7.0 GB" in html
     assert "$0.74" in html
 
 
@@ -140,7 +140,7 @@ def test_all_of_them_can_be_reached(
     [
         ("flows", ["10", "6", "2", "1", "1", "0"]),
         ("packets", ["100", "60", "20", "10", "10", "0"]),
-        ("bytes", ["1.0 KiB", "512 B", "512 B", "0 B", "0 B", "0"]),
+        ("bytes", ["1.0 KB", "512 B", "512 B", "0 B", "0 B", "0"]),
         ("nonsense", ["10", "6", "2", "1", "1", "0"]),
     ],
 )
@@ -155,7 +155,10 @@ def test_the_ledger_of_each_closing(
     terms |= {f"{term}_bytes": size for term, size in sizes.items()}
     deliver(flow_log, 1, **terms)
     html = text(page.get(f"{LIST}{flow_log.pk}/?tab=ledger&unit={unit}"))
-    assert re.findall(r'<td class="number">([^<]*)</td>', html) == expected
+    cells = re.findall(r'<td class="number" data-label="([^"]+)">([^<]*)</td>', html)
+    assert [value for _label, value in cells] == expected
+    labels = ["In scope", "Delivered", "Filtered", "Late", "Quarantined", "Unexplained"]
+    assert [label for label, _value in cells] == labels
 
 
 def test_what_is_unexplained_stands_out(
@@ -163,7 +166,8 @@ def test_what_is_unexplained_stands_out(
 ) -> None:
     flow_log = make_flow_log()
     deliver(flow_log, 1, scope_flows=10, delivered_flows=7)
-    assert '<td class="number error-text">3</td>' in text(page.get(f"{LIST}{flow_log.pk}/?tab=ledger"))
+    html = text(page.get(f"{LIST}{flow_log.pk}/?tab=ledger"))
+    assert '<td class="number error-text" data-label="Unexplained">3</td>' in html
 
 
 def test_the_sum_of_the_ledger_has_nothing_unexplained(
@@ -176,7 +180,7 @@ def test_the_sum_of_the_ledger_has_nothing_unexplained(
     whole, part = page.get(url), page.get(url, headers=FRAGMENT)
     assert "<html" in text(whole)
     assert "<html" not in text(part)
-    row = re.search(r'<th scope="row">Flows</th>(.*?)</tr>', text(part))
+    row = re.search(r'<th scope="row" class="nowrap">Flows</th>(.*?)</tr>', text(part))
     assert row
     assert re.findall(r">([\d,]+)</td>", row[1]) == ["10", "7", "3", "0", "0", "0", "0"]
 

@@ -228,6 +228,35 @@ def test_a_reader_sees_what_is_missing_for_each_action(
         assert f'disabled title="You need the permission vpc:{action}."' in html
 
 
+def test_each_row_leads_to_what_can_be_done_without_scripts(
+    client: Client, owner: User, reader: User, make_flow_log: MakeFlowLog
+) -> None:
+    flow_log = make_flow_log()
+    links = {name: f'<a href="{flow_log.pk}/{name}/">' for name in ("edit", "delete", "scope")}
+    for who, expected in ((owner, {"edit", "delete", "scope"}), (reader, {"scope"})):
+        client.force_login(who)
+        html = client.get(LIST).content.decode()
+        assert {name for name, link in links.items() if link in html} == expected
+    services.finish_transition(flow_log.pk)
+    services.stop(flow_log, owner)
+    client.force_login(owner)
+    html = client.get(LIST).content.decode()
+    assert {name for name, link in links.items() if link in html} == {"scope"}, "it is changing"
+
+
+def test_a_flow_log_over_the_demo_says_whose_data_it_has(
+    page: Client, make_flow_log: MakeFlowLog, vpc: Vpc
+) -> None:
+    badge = '<span class="tag tag-demo" title="Its traffic comes from the demo exporter.">Demo data</span>'
+    mine = make_flow_log()
+    assert badge not in text(page.get(LIST))
+    Vpc.objects.filter(pk=vpc.pk).update(is_demo=True)
+    over_demo = make_flow_log(traffic_type="Drop")
+    assert text(page.get(LIST)).count(badge) == 1
+    assert badge not in text(page.get(f"{LIST}{mine.pk}/"))
+    assert badge in text(page.get(f"{LIST}{over_demo.pk}/"))
+
+
 def test_stop_and_start(page: Client, make_flow_log: MakeFlowLog) -> None:
     flow_log = make_flow_log(name="web")
     response = page.post(f"{LIST}{flow_log.pk}/stop/", {"next": f"{LIST}?sort=name"})
@@ -372,7 +401,7 @@ def test_volume_and_fee_of_the_month(page: Client, make_flow_log: MakeFlowLog, v
     )
     usage.record(closing, timezone.now())
     html = text(page.get(LIST))
-    assert "7.0 GiB<small>$0.74</small>" in html, "5 GB are free, 2 cost 0.37 each"
+    assert "7.0 GB<p>$0.74" in html, "5 GB are free, 2 cost 0.37 each"
 
 
 def test_the_file_has_all_that_the_filter_finds(page: Client, many_flow_logs: Callable[[int], None]) -> None:
@@ -408,7 +437,7 @@ def test_the_interval_is_edited_in_its_cell(page: Client, make_flow_log: MakeFlo
     cell = text(page.get(url, headers=FRAGMENT))
     assert f'<select name="interval-{flow_log.pk}"' in cell
     assert "<html" not in cell
-    assert text(page.get(f"{url}?cancel=1", headers=FRAGMENT)).startswith("10 min<small>All Scenarios")
+    assert text(page.get(f"{url}?cancel=1", headers=FRAGMENT)).startswith("10 min<p>All Scenarios")
     sent = {f"interval-{flow_log.pk}": "1", "interval-fl-other": "5", "next": f"{LIST}?sort=name"}
     assert page.post(url, sent)["Location"] == f"{LIST}?sort=name"
     flow_log.refresh_from_db()

@@ -157,6 +157,11 @@ def test_it_works_without_scripts(visit: Visit, owner: User, vpc: Vpc, logstore:
     page.get_by_role("button", name="OK").click()
     expect(page.get_by_role("row").filter(has_text="vsw-vpc-1-b")).to_be_visible()
     finish("Activating")
+    for act in ("Edit", "Delete", "View ENI Collection Scope"):
+        visitor.go(LIST)
+        page.locator("tbody").get_by_role("link", name=act).click()
+        assert page.url.rstrip("/").endswith(act.split()[-1].lower())
+    visitor.go(LIST)
     page.get_by_role("link", name="plain").click()
     page.get_by_role("link", name="View ENI Collection Scope").click()
     expect(page.get_by_text("eni-vsw-vpc-1-b-1").first).to_be_visible()
@@ -311,6 +316,26 @@ def test_single_keys(visit: Visit, owner: User, make_flow_log: MakeFlowLog) -> N
     expect(page.get_by_role("dialog").get_by_role("heading", name="Create a flow log")).to_be_visible()
 
 
+def test_the_keys_are_listed_until_single_ones_are_switched_off(visit: Visit, owner: User) -> None:
+    visitor = visit(owner)
+    page = visitor.page
+    keys = page.get_by_role("dialog").get_by_role("heading", name="Keyboard shortcuts")
+    visitor.go(LIST)
+    page.keyboard.press("?")
+    expect(keys).to_be_visible()
+    assert page.url.endswith("/shortcuts/")
+    assert visitor.findings() == []
+    page.get_by_role("button", name="Switch single-key shortcuts off").click()
+    expect(page.get_by_role("button", name="Switch single-key shortcuts on")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(keys).to_have_count(0)
+    page.keyboard.press("?")
+    page.locator("summary", has_text="Account:").click()
+    expect(keys).to_have_count(0)
+    page.get_by_role("link", name="Keyboard shortcuts").click()
+    expect(keys).to_be_visible()
+
+
 def test_the_scope_counts_its_records_by_itself(
     visit: Visit, owner: User, make_flow_log: MakeFlowLog
 ) -> None:
@@ -320,3 +345,10 @@ def test_the_scope_counts_its_records_by_itself(
     expect(visitor.page.get_by_text("0 records")).to_have_count(3)
     expect(visitor.page.locator(".skeleton")).to_have_count(0)
     assert visitor.page.url.endswith("/scope/")
+
+
+@pytest.mark.parametrize("width", [375, 320], ids=["390 less a scrollbar", "the narrowest"])
+def test_the_top_bar_fits_beside_a_scrollbar(visit: Visit, owner: User, width: int) -> None:
+    visitor = visit(owner, width=width)
+    visitor.go(LIST)
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width

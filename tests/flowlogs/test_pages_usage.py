@@ -23,6 +23,7 @@ from console.reference import VPC_READ_ONLY
 from flowlogs.fees import GB, TB, Month
 from flowlogs.models import FlowLog, Logstore, Part, Usage
 from flowlogs.models.usage import DAY, HOUR
+from flowlogs.models.usage import MONTH as A_MONTH
 from flowlogs.rules import RuleError
 from flowlogs.services.prices import set_prices
 from tests.browsing import Visitor
@@ -51,9 +52,10 @@ def generated(make_flow_log: Callable[..., FlowLog]) -> Generate:
         FlowLog.objects.filter(pk=flow_log.pk).update(
             created_at=timezone.now() - timedelta(days=70), **values
         )
-        Usage.objects.create(
-            flow_log=flow_log, vpc=flow_log.vpc, span=DAY, start=month.start, size=size, records=1200
-        )
+        for span in (DAY, A_MONTH):
+            Usage.objects.create(
+                flow_log=flow_log, vpc=flow_log.vpc, span=span, start=month.start, size=size, records=1200
+            )
         return flow_log
 
     return make
@@ -252,7 +254,7 @@ def fill(account: Account, region: Region, vpc: Any, count: int) -> None:
     Usage.objects.bulk_create(
         Usage(flow_log=flow_log, vpc=flow_log.vpc, span=span, start=start, size=GB, records=5)
         for flow_log in flow_logs
-        for span, start in ((DAY, MONTH.start), (HOUR, NOW - NOW % HOUR))
+        for span, start in ((A_MONTH, MONTH.start), (DAY, MONTH.start), (HOUR, NOW - NOW % HOUR))
     )
 
 
@@ -315,3 +317,9 @@ def test_a_month_is_chosen_without_scripts(
     visitor.page.get_by_role("button", name="Show month").click()
     visitor.page.get_by_text("$16.65").first.wait_for()
     assert f"month={last}" in visitor.page.url
+
+
+def test_a_tier_that_charges_nothing_shows_no_bar(as_owner: Client, generated: Generate) -> None:
+    generated("small", GB)
+    bars = [line.percent for line in as_owner.get(PAGE).context["tiers"]]
+    assert bars == [20, 0, 0, 0, None]

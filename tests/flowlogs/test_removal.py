@@ -18,6 +18,7 @@ from flowlogs.models import (
     Gateway,
     Instance,
     Logstore,
+    Loss,
     NetworkAcl,
     NetworkInterface,
     NetworkInterfaceAddress,
@@ -170,6 +171,36 @@ def test_a_deleted_flow_log_is_neither_started_nor_deleted_again(make_flow_log: 
 
 
 # ---- a network interface ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bound", ["network_interface", "vswitch"])
+@pytest.mark.parametrize("lost_at", [100, 300], ids=["lost before", "lost after"])
+def test_a_loss_in_the_last_window_of_a_deleted_interface_is_told(lab: Lab, bound: str, lost_at: int) -> None:
+    """Its bindings go with it; that flows of it may have been lost in this window does not."""
+    ExporterBinding.objects.all().delete()
+    interface = NetworkInterface.objects.get(pk="eni-c")
+    services.bind_exporter(
+        lab.exporter, None, interface if bound == "network_interface" else interface.vswitch
+    )
+    inventory.record()
+    lab.flow_log()
+    for second in sorted((lost_at, 200)):
+        lab.move(START + second)
+        if second == 200:
+            release(lab, "eni-c")
+            if bound == "vswitch":
+                services.remove_vswitch(VSwitch.objects.get(pk="vsw-2"), None)
+            continue
+        at = (START + second) * 1000
+        Loss.objects.create(
+            collector_id=lab.known("c1"), exporter=lab.exporter, since=at, until=at, unit="flows", count=3,
+            reason="sequence",
+        )  # fmt: skip
+    lab.finish()
+    assert [mark for mark in lab.markers() if mark[0] == "eni-c" and mark[2] == 0] == [
+        ("eni-c", "SKIPDATA", 0, 200)
+    ]
+    assert {mark[1] for mark in lab.markers() if mark[0] != "eni-c"} == {"NODATA"}
 
 
 def test_what_a_deleted_interface_sent_until_then_is_delivered(lab: Lab) -> None:

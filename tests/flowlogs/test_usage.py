@@ -1,10 +1,13 @@
 """What was generated is counted with its delivery: exactly once, when it was delivered, for whom it was."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
@@ -15,6 +18,7 @@ from flowlogs import delivery, services, tasks, usage
 from flowlogs.fees import Month
 from flowlogs.models import Closing, Collector, Delivery, FlowLog, Logstore, Usage, Vpc, Window
 from flowlogs.models.usage import DAY, HOUR
+from flowlogs.models.usage import MONTH as A_MONTH
 from flowlogs.usage import UNITS, Volume
 
 from .factories import LATENESS, START, Lab, flow
@@ -46,7 +50,7 @@ def delivered(flow_log: FlowLog) -> Volume:
 # ---- what is written ---------------------------------------------------------------------------------
 
 
-def test_a_delivery_is_counted_in_its_hour_and_its_day(lab):
+def test_a_delivery_is_counted_in_its_hour_its_day_and_its_month(lab):
     flow_log = lab.flow_log()
     send_some(lab)
     lab.finish()
@@ -55,6 +59,7 @@ def test_a_delivery_is_counted_in_its_hour_and_its_day(lab):
     assert expected.size > 3 * 50
     assert counted(flow_log, HOUR) == [(HOUR_OF_START, expected)]
     assert counted(flow_log, DAY) == [(DAY_OF_START, expected)]
+    assert counted(flow_log, A_MONTH) == [(MONTH.start, expected)]
 
 
 def test_volume_belongs_to_the_time_of_delivery_not_of_the_records(lab):
@@ -76,7 +81,7 @@ def test_supplements_and_later_windows_are_added(lab):
     lab.send(flow(at=START + 1250, srcport=8))
     lab.finish(START + 1200)
     assert Delivery.objects.filter(flow_log=flow_log).count() > 2
-    assert sum((volume for _start, volume in counted(flow_log, HOUR)), Volume()) == delivered(flow_log)
+    assert usage.total_of(volume for _start, volume in counted(flow_log, HOUR)) == delivered(flow_log)
     assert counted(flow_log, DAY) == [(DAY_OF_START, delivered(flow_log))]
 
 
@@ -163,7 +168,7 @@ def test_counting_costs_one_statement_however_many_flow_logs(
     with CaptureQueriesContext(connection) as queries:
         usage.record(closing, timezone.now())
     assert len(queries) == 1
-    assert Usage.objects.count() == 10
+    assert Usage.objects.count() == 15
 
 
 # ---- what is read ------------------------------------------------------------------------------------
@@ -175,7 +180,10 @@ def counts(make_flow_log: Callable[..., FlowLog]) -> Callable[..., FlowLog]:
 
     def make(name: str, hours: dict[int, int] | None = None, days: dict[int, int] | None = None) -> FlowLog:
         flow_log = make_flow_log(name=name)
-        for span, sizes in ((HOUR, hours or {}), (DAY, days or {})):
+        months: Counter[int] = Counter()
+        for start, size in (days or {}).items():
+            months[Month.of(start).start] += size
+        for span, sizes in ((HOUR, hours or {}), (DAY, days or {}), (A_MONTH, months)):
             for start, size in sizes.items():
                 Usage.objects.create(
                     flow_log=flow_log, vpc=flow_log.vpc, span=span, start=start, size=size, records=1
@@ -195,7 +203,7 @@ def test_a_month_has_the_days_from_its_first_to_its_last(counts):
     )
     silent = counts("silent")
     found = usage.month_of([flow_log.pk, silent.pk], at(START))
-    assert found == {flow_log.pk: Volume(records=2, size=110), silent.pk: Volume()}
+    assert found == {flow_log.pk: Volume(records=1, size=110), silent.pk: Volume()}
 
 
 def test_a_deleted_flow_log_still_counts_in_its_region(counts, account: Account, region: Region, stranger):
@@ -211,16 +219,21 @@ def test_a_deleted_flow_log_still_counts_in_its_region(counts, account: Account,
     assert usage.by_region_month(stranger.account, region, MONTH) == Volume()
 
 
-def test_the_last_day_is_the_running_hour_and_the_23_before(
-    counts, account: Account, region: Region, vpc: Vpc
-):
+def test_the_last_day_is_the_running_hour_and_the_23_before(counts, account: Account, region: Region):
     hour = HOUR_OF_START
-    first = counts("first", hours={hour: 1, hour - 23 * HOUR: 10, hour - 24 * HOUR: 100})
-    second = counts("second", hours={hour - HOUR: 1000})
-    found = usage.last_day(account, region, at(START))
-    assert found.flow_logs == {first.pk: Volume(records=2, size=11), second.pk: Volume(records=1, size=1000)}
-    assert found.vpcs == {vpc.pk: Volume(records=3, size=1011)}
-    assert found.total.size == usage.daily_rate(account, region, at(START)) == 1011
+    counts("first", hours={hour: 1, hour - 23 * HOUR: 10, hour - 24 * HOUR: 100})
+    counts("second", hours={hour - HOUR: 1000})
+    assert usage.daily_rate(account, region, at(START)) == 1011
+
+
+def test_an_installation_from_before_months_were_kept_gets_them_from_its_days(counts):
+    flow_log = counts("first", days={MONTH.start: 10, MONTH.end - DAY: 100, MONTH.end: 1000})
+    months = counted(flow_log, A_MONTH)
+    Usage.objects.filter(span=A_MONTH).delete()
+    import_module("flowlogs.migrations.0003_usage_by_month_and_indexes").add_months(apps, None)
+    assert [(start, volume.size) for start, volume in counted(flow_log, A_MONTH)] == [
+        (start, volume.size) for start, volume in months
+    ]
 
 
 def test_fees_of_the_month_are_shared_by_volume(counts, account: Account, region: Region):
@@ -242,9 +255,13 @@ def test_months_begin_with_the_first_flow_log(make_flow_log, account: Account):
     assert usage.months(account, now) == [Month(2026, 3), Month(2026, 2), Month(2026, 1)]
 
 
-def test_housekeeping_forgets_old_hours_and_keeps_days(counts, home):
+def test_housekeeping_forgets_old_hours_and_keeps_days_and_months(counts, home):
     now = int(timezone.now().timestamp())
     old, young = now - 36 * DAY, now - 34 * DAY
     counts("first", hours={old: 1, young: 1}, days={old: 1})
     tasks.keep_house()
-    assert sorted(Usage.objects.values_list("span", "start")) == [(HOUR, young), (DAY, old)]
+    assert sorted(Usage.objects.values_list("span", "start")) == [
+        (HOUR, young),
+        (DAY, old),
+        (A_MONTH, Month.of(old).start),
+    ]

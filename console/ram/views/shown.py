@@ -25,6 +25,7 @@ ACTIONS = {
     services.CREATE_USER: _("Created"),
     services.UPDATE_USER: _("Edited"),
     services.DELETE_USER: _("Deleted"),
+    services.CHANGE_OWN: _("Password changed"),
     services.ATTACH: _("Policy attached"),
     services.DETACH: _("Policy detached"),
     services.CREATE_POLICY: _("Created"),
@@ -36,6 +37,9 @@ FIELDS = {
     "display_name": _("Display name"),
     "login": _("Login"),
     "password": _("Password"),
+    "must_change_password": _("New password at the next login"),
+    "owner": _("Account owner"),
+    "administrator": _("Administrator"),
     "policies": _("Policies"),
     "description": _("Description"),
     "document": _("Document"),
@@ -98,6 +102,8 @@ def _text(field: str, value: Any) -> str:
         return ""
     if field == "login":
         return gettext("Enabled") if value else gettext("Disabled")
+    if isinstance(value, bool):
+        return gettext("Yes") if value else gettext("No")
     if isinstance(value, list):
         return ", ".join(map(str, value))
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)

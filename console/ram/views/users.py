@@ -69,6 +69,7 @@ def create(request: ConsoleRequest) -> HttpResponse:
                 name=values["name"],
                 display_name=values["display_name"],
                 password=values["password"],
+                must_change=values["must_change"],
             )
         except ValidationError as error:
             form.add_error(None, error)
@@ -127,7 +128,8 @@ def password(request: ConsoleRequest, user: User) -> HttpResponse:
     form = PasswordForm(request.POST or None)
     if form.is_valid():
         try:
-            services.reset_password(user, request.user, form.cleaned_data["password"])
+            values = form.cleaned_data
+            services.reset_password(user, request.user, values["password"], must_change=values["must_change"])
         except ValidationError as error:
             form.add_error(None, error)
         else:
