@@ -182,6 +182,6 @@ def test_administration(visit: Visit, admin_user: User, theme: str) -> None:
 
 
 def log_in(visitor: Visitor, password: str, name: str = "alice") -> None:
-    visitor.page.get_by_label("Username").fill(name)
+    visitor.page.get_by_label("User name").fill(name)
     visitor.page.get_by_label("Password").fill(password)
     visitor.page.get_by_role("main").get_by_role("button", name="Log in").click()
