@@ -1,4 +1,4 @@
-"""What an address asks for, as values: the time range, the query and how to show its result. A new Logstore."""
+"""What an address asks for, as values: the time range, the query and how to show its result. Forms of Logstores."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from flowlogs import rules, services
 from flowlogs.forms import REQUIRED, FlowLogDeleteForm, add_violations
 from flowlogs.models import Logstore, Project
 from flowlogs.record import FIELD_BY_NAME
+from flowlogs.services.logstores import held_beyond
 
 PAGE_SIZES = (20, 50, 100)
 LONGEST_QUERY = 20_000
@@ -223,6 +224,67 @@ class LogstoreForm(forms.Form):
         if days is not None and self._sets_retention(bool(values.get("analysis_report"))):
             found += rules.retention(days)
         return found
+
+
+class LogstoreEditForm(forms.Form):
+    """Retention and report of a Logstore; a shorter retention takes a tick beside what it deletes."""
+
+    analysis_report = forms.BooleanField(
+        label=_("Enable Log Analysis Report"),
+        required=False,
+        help_text=_("Makes indexes and the dashboard. Records are then kept for 7 days."),
+    )
+    ttl = forms.IntegerField(
+        label=_("Data retention (days)"),
+        required=False,
+        help_text=_("1 to 3650; 3650 keeps records for good."),
+    )
+    confirmed = forms.CharField(required=False)
+
+    def __init__(self, *args: Any, logstore: Logstore, report_refusal: str = "", **kwargs: Any) -> None:
+        """Offer the report only where it is off, disabled where ``report_refusal`` says why."""
+        super().__init__(*args, **kwargs)
+        self.initial["ttl"] = logstore.ttl
+        self.logstore = logstore
+        self.report_refusal = report_refusal
+        self.days = logstore.ttl
+        self.goes: tuple[int, int] | None = None
+        self.fields["ttl"].required = "analysis_report" not in self.data
+        self.fields["ttl"].error_messages |= REQUIRED
+        if logstore.analysis_report:
+            del self.fields["analysis_report"]
+        else:
+            self.fields["analysis_report"].disabled = bool(report_refusal)
+            self.fields["ttl"].help_text = _("Without the report: 1 to 3650; 3650 keeps records for good.")
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the tick was given to the very retention that is entered."""
+        return bool(self.cleaned_data.get("confirmed") == str(self.days))
+
+    def clean(self) -> dict[str, Any]:
+        """Check the retention; find what a shorter one deletes, and refuse it until that is confirmed."""
+        values: dict[str, Any] = super().clean() or {}
+        if not self.errors and not values.get("analysis_report"):
+            days = values["ttl"]
+            add_violations(
+                self, [rules.Violation("Required", "ttl")] if days is None else rules.retention(days)
+            )
+        if self.errors:
+            return values
+        self.days = rules.REPORT_RETENTION if values.get("analysis_report") else values["ttl"]
+        if self.days < self.logstore.ttl:
+            self.goes = held_beyond(self.logstore, self.days)
+            if not self.is_confirmed:
+                self.add_error("confirmed", _("Tick this to go on."))
+        return values
+
+    def save(self, by: User) -> None:
+        """Switch the report on, which sets the retention, or set the retention. Raises RuleError, ActionDenied."""
+        if self.cleaned_data.get("analysis_report"):
+            services.enable_analysis_report(self.logstore, by)
+        else:
+            services.set_retention(self.logstore, by, self.days)
 
 
 class DeletionForm(FlowLogDeleteForm):

@@ -15,6 +15,7 @@ urlpatterns = [
     path(_STORE, search.search, name="search"),
     path(f"{_STORE}fields/<str:field>/", fields.field, name="field"),
     path(f"{_STORE}download/", downloads.download, name="download"),
+    path(f"{_STORE}edit/", logstores.logstore_edit, name="logstore-edit"),
     path(f"{_STORE}delete/", logstores.logstore_delete, name="logstore-delete"),
     path(f"{_STORE}overview/", dashboards.dashboard, {"dashboard": "overview"}, name="overview"),
     path(f"{_STORE}charts/<slug:dashboard>/<slug:chart>/", dashboards.chart, name="chart"),

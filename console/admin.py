@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
@@ -29,18 +30,37 @@ NAMED = 4
 admin.site.unregister(Group)
 
 
+class AreaFilter(admin.AllValuesFieldListFilter):
+    """By area, in the language of the page."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Return the areas by the names that the region menu has for them."""
+        for each in super().choices(changelist):
+            yield {**each, "display": gettext(str(each["display"]))}
+
+
 @admin.register(Region)
 class RegionAdmin(NotedAdmin):
     """Regions: what is available where."""
 
     noted_as = ("admin:CreateRegion", "admin:ModifyRegion", "admin:DeleteRegion")
-    list_display = ("id", "name", "area", "flow_logs_available", "ipv6_available", "order")
-    list_filter = ("area", "flow_logs_available", "ipv6_available")
+    list_display = ("id", "called", "area_called", "flow_logs_available", "ipv6_available", "order")
+    list_filter = (("area", AreaFilter), "flow_logs_available", "ipv6_available")
     search_fields = ("id", "name")
 
     def place_of(self, obj: Region) -> dict[str, str | None]:
         """Return the region, which is gone once it is deleted."""
         return {"account_id": None, "region_id": None}
+
+    @admin.display(description=_("name"), ordering="name")
+    def called(self, region: Region) -> str:
+        """Return the name in the language of the page."""
+        return region.label
+
+    @admin.display(description=_("area"), ordering="area")
+    def area_called(self, region: Region) -> str:
+        """Return the area in the language of the page."""
+        return gettext(region.area)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Region | None = None) -> list[str]:
         """Fix the ID, which is in every address and resource name, and what comes with each release."""

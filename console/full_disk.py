@@ -1,8 +1,16 @@
-"""A disk without space: told in one line, and to the user in words."""
+"""A disk without space, told in one line and to the user in words; and a database that others hold for too long."""
 
 import errno
 
+FULL_DISK, BUSY = "full disk", "busy"
 SIGNS = ("database or disk is full", "no space left on device")
+
+
+def passing(error: BaseException) -> str | None:
+    """Return what is wrong where that passes: FULL_DISK, BUSY (somebody else writes for too long), or nothing."""
+    if is_full_disk(error):
+        return FULL_DISK
+    return BUSY if "database is locked" in str(error) else None
 
 
 def is_full_disk(error: BaseException | None) -> bool:

@@ -14,7 +14,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
 
 from console import measure
-from console.full_disk import is_full_disk
+from console.full_disk import passing
 from console.models import Region, User
 from console.views import errors
 
@@ -44,11 +44,12 @@ class RequestRecord:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Say that the disk is full where that is all that is wrong; other faults go on to the page of faults."""
-        if not is_full_disk(exception):
+        """Say what is wrong where it passes by itself or by making room; other faults go on to the page of faults."""
+        reason = passing(exception)
+        if reason is None:
             return None
         log.error("%s %s", request.method, request.path, exc_info=exception)
-        return errors.server_error(request, full_disk=True)
+        return errors.server_error(request, reason)
 
 
 class RegionAndAccount:

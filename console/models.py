@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext
@@ -16,10 +17,18 @@ DELIVERY_ROLE = "AliyunVPCLogArchiveRole"
 DELIVERY_POLICY = "AliyunVPCLogArchiveRolePolicy"
 
 
+REGION_ID = "(?:cn|ap|eu|us|me)-[a-z0-9]+(?:-[a-z0-9]+)*"
+"""What the identifier of a region looks like, which begins the address of its pages."""
+
+
 class Region(models.Model):
     """A place with its own network resources; flow logs and their Projects live in one region."""
 
-    id = models.CharField(max_length=40, primary_key=True)
+    id = models.CharField(
+        max_length=40,
+        primary_key=True,
+        validators=[RegexValidator(rf"^{REGION_ID}\Z", _("Such as cn-hangzhou: it is part of addresses."))],
+    )
     name = models.CharField(max_length=80, unique=True)
     area = models.CharField(max_length=40, help_text=_("The group it stands under in the region menu."))
     order = models.PositiveSmallIntegerField(default=0)

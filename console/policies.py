@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from console import jsontexts
+
 VERSION = "1"
 LONGEST = 6144
 """Characters of a document; the limit of custom policies in RAM."""
@@ -146,7 +148,9 @@ def read(text: str) -> Any:
     try:
         document = json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
-        raise PolicyError(NO_JSON, line=error.lineno, column=error.colno, reason=error.msg) from None
+        raise PolicyError(
+            NO_JSON, line=error.lineno, column=error.colno, reason=jsontexts.reason(error)
+        ) from None
     except RecursionError:
         raise PolicyError(TOO_DEEP) from None
     except PolicyError:
@@ -174,6 +178,23 @@ def decide(documents: Iterable[object], action: str, resource: str) -> Decision:
 def allow(documents: Iterable[object], action: str, resource: str) -> bool:
     """Tell whether these policies together allow an action on a resource. Raises PolicyError."""
     return decide(documents, action, resource).allowed
+
+
+def unmatched(document: object, actions: Iterable[str]) -> list[str]:
+    """Return the words for actions in a document that speak of none of these; none of one that nobody can follow."""
+    known = {action.lower() for action in actions}
+    try:
+        parse(document)
+    except PolicyError:
+        return []
+    words = [word for each in document["Statement"] for word in _words(0, each, "Action")]  # type: ignore[index]
+    return [word for word in dict.fromkeys(words) if word.lower() not in known and not _speaks(word, known)]
+
+
+def _speaks(word: str, actions: Iterable[str]) -> bool:
+    """Tell whether a word with wildcards speaks of any of these actions."""
+    matches = re.compile(_expression(word), re.IGNORECASE | re.DOTALL).fullmatch
+    return any(map(matches, actions))
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

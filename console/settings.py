@@ -105,7 +105,8 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 _SQLITE_OPTIONS = {
     # Without IMMEDIATE, two writers that read first fail at once with "database is locked".
     "transaction_mode": "IMMEDIATE",
-    "timeout": 20,
+    # An import of 50 000 network interfaces holds the database for 25 s; who waits longer is told to try again.
+    "timeout": 60,
     # FULL: the spool is deleted after a commit, so a commit must survive a power cut.
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
 }

@@ -3,13 +3,14 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 
+from console.models import REGION_ID
 from console.views import account, errors, find, home, operations, shortcuts
 
 
 class RegionConverter:
     """The identifier of a region, such as cn-hangzhou; whether it exists is the middleware's question."""
 
-    regex = "(?:cn|ap|eu|us|me)-[a-z0-9]+(?:-[a-z0-9]+)*"
+    regex = REGION_ID
 
     def to_python(self, value: str) -> str:
         """Return the identifier as it is."""

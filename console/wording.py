@@ -2,9 +2,12 @@
 
 from typing import Any
 
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, pgettext_lazy
 
 from console.texts import said
+
+CREATED = pgettext_lazy("change", "Created")
+"""What happened to a thing, in histories; the heading "Created" stands above a time, which Chinese says otherwise."""
 
 
 def sentences(*parts: object) -> str:

@@ -33,15 +33,17 @@ class FlowlogsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what follows changes, tell the shell our pages, and beat what to do how often (seconds)."""
-        from console import hooks, names
+        from console import actions, hooks, names
         from console.services import delivery_authorization_changed
 
+        from . import actions as ours
         from . import finding, inventory
         from .services import coverage, delivery_status
         from .store import workers
 
         workers.configure(workers=settings.FLOWLOG_ENGINE_WORKERS, idle=settings.FLOWLOG_ENGINE_IDLE)
         names.translate(self)
+        actions.register(ours.ALL)
         inventory.connect_signals()
         coverage.connect_signals()
         delivery_authorization_changed.connect(

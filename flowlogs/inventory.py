@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 import zlib
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -81,15 +83,37 @@ def changed() -> None:
         transaction.on_commit(_record_on_commit)
 
 
+class _Recorder:
+    """Records the inventory after commits of this process, once for all that wait while it is being recorded."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._began = 0.0
+
+    def record(self) -> None:
+        """Record what is there, unless a recording that began after this was called has done so."""
+        asked = time.monotonic()
+        with self._lock:
+            if self._began > asked:
+                return
+            began = time.monotonic()
+            record()
+            self._began = began
+
+
+_recorder = _Recorder()
+
+
 def _record_on_commit() -> None:
-    record()
+    _recorder.record()
 
 
 def record(since: datetime | None = None) -> InventoryVersion:
     """Store the present inventory as the version in force from ``since`` (default now) on."""
+    # before what is there is looked at: of two at the same time, the one that saw more counts as the later one
+    instant = int((since or timezone.now()).timestamp() * 1000)
     packed = json.dumps(content(), separators=(",", ":"), sort_keys=True).encode()
     digest = sha256(packed).hexdigest()
-    instant = int((since or timezone.now()).timestamp() * 1000)
     with transaction.atomic():
         newest = InventoryVersion.objects.order_by("-since", "-id").defer("content").first()
         if newest is not None and newest.digest == digest and newest.since <= instant:

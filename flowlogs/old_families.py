@@ -26,6 +26,11 @@ class Blocked:
     instances: list[str] = field(default_factory=list)
     more: int = 0
 
+    @property
+    def named(self) -> str:
+        """The instances in one line, as the refusal of a flow log names them."""
+        return ", ".join([*self.instances, *([f"… +{self.more}"] if self.more else [])])
+
 
 def blocking(account: Account, vpcs: QuerySet[Any]) -> list[Blocked]:
     """Return which of these VPCs have instances of such families; none where the account has no block.

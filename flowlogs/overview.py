@@ -14,9 +14,10 @@ from django.utils import timezone
 
 from console.models import Account, Region
 
-from . import usage
+from . import old_families, usage
 from .models import FlowLog, NetworkInterface, Vpc, VSwitch
 from .models.usage import DAY, HOUR
+from .old_families import Blocked
 from .services.coverage import COVERING
 from .usage import Volume
 from .windows import hour_of
@@ -54,6 +55,8 @@ class VpcState:
     """vSwitches with network interfaces that nothing logs, and how many."""
     volume: Volume
     strip: list[str]
+    blocked: Blocked | None = None
+    """The instances in it that keep further flow logs out, if any."""
 
     @property
     def bare(self) -> int:
@@ -110,7 +113,9 @@ class Overview:
 def overview(account: Account, region: Region, now: datetime | None = None) -> Overview:
     """Return the state of a region in a fixed number of queries, however much there is in it."""
     at = now or timezone.now()
-    vpcs = list(Vpc.objects.filter(account=account, region=region).prefetch_related("cidr_blocks"))
+    here = Vpc.objects.filter(account=account, region=region)
+    vpcs = list(here.prefetch_related("cidr_blocks"))
+    blocked = {each.vpc.pk: each for each in old_families.blocking(account, here.order_by().values("pk"))}
     flow_logs: dict[str, list[Logging]] = defaultdict(list)
     found = FlowLog.objects.filter(account=account, region=region)
     for flow_log in map(Logging._make, found.values_list(*Logging._fields)):
@@ -121,7 +126,10 @@ def overview(account: Account, region: Region, now: datetime | None = None) -> O
     interfaces = _interfaces(vpcs)
     alone = _logged_alone(account, region, vpcs)
     last_day = _last_day(account, region, at)
-    states = [_state(vpc, flow_logs[vpc.pk], vswitches[vpc.pk], interfaces, alone, last_day) for vpc in vpcs]
+    states = [
+        _state(vpc, flow_logs[vpc.pk], vswitches[vpc.pk], interfaces, alone, last_day, blocked.get(vpc.pk))
+        for vpc in vpcs
+    ]
     return Overview(
         sorted(states, key=lambda each: (-each.bare, str(each.vpc))), sum(map(len, flow_logs.values()))
     )
@@ -134,6 +142,7 @@ def _state(
     interfaces: dict[str, int],
     alone: dict[str, int],
     last_day: dict[str, tuple[Volume, list[str]]],
+    blocked: Blocked | None,
 ) -> VpcState:
     bare = []
     volume, strip = last_day.get(vpc.pk, (Volume(), [NONE] * HOURS))
@@ -152,6 +161,7 @@ def _state(
         bare_vswitches=bare,
         volume=volume,
         strip=strip,
+        blocked=blocked,
     )
 
 

@@ -12,16 +12,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+
+def gettext_noop(message: str) -> str:
+    """Mark a message for translation, which is up to whoever shows it."""
+    return message
+
+
+_ = gettext_noop
+
 SOURCES: dict[str, str] = {
-    "SEED0": "Enable the flow log feature (2021)",
-    "SEED1": "Create a flow log (about 2020)",
-    "SEED2": "Create a flow log, reseller edition (about 2019)",
-    "SEED3": "Flow logs, concepts (about 2019)",
-    "SEED4": "Flow logs, overview and management (2024)",
-    "CURRENT": "VPC flow log pages (end of 2025)",
-    "API": "API reference of VPC 2016-04-28",
-    "LOG": "Log Service documentation (2020 to 2026)",
-    "OURS": "This console",
+    "SEED0": _("Enable the flow log feature (2021)"),
+    "SEED1": _("Create a flow log (about 2020)"),
+    "SEED2": _("Create a flow log, reseller edition (about 2019)"),
+    "SEED3": _("Flow logs, concepts (about 2019)"),
+    "SEED4": _("Flow logs, overview and management (2024)"),
+    "CURRENT": _("VPC flow log pages (end of 2025)"),
+    "API": _("API reference of VPC 2016-04-28"),
+    "LOG": _("Log Service documentation (2020 to 2026)"),
+    "OURS": _("This console"),
 }
 
 NAME_LENGTH = range(2, 129)
@@ -67,11 +75,6 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters, and lone surrogates, which cannot be stored."""
 
 
-def gettext_noop(message: str) -> str:
-    """Mark a message for translation, which is up to whoever shows it."""
-    return message
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A rule: what is said to whoever breaks it, and the key in SOURCES of the document it is from."""
@@ -80,7 +83,6 @@ class Rule:
     source: str
 
 
-_ = gettext_noop
 RULES: Mapping[str, Rule] = {
     "Required": Rule(_("This parameter is required."), "API"),
     "NameLength": Rule(_("The name must be 2 to 128 characters in length."), "SEED1"),
@@ -189,6 +191,7 @@ RULES: Mapping[str, Rule] = {
     "IncorrectStatus.flowlog": Rule(_("Invalid flowlog status."), "API"),
     "CidrBlock": Rule(_("%(value)s is not a CIDR block, such as 192.168.0.0/16."), "OURS"),
     "CidrOutside": Rule(_("The CIDR block must be inside a CIDR block of the VPC."), "OURS"),
+    "CidrBlocks": Rule(_("A VPC has at most %(most)s CIDR blocks."), "OURS"),
     "CidrOverlap": Rule(_("The CIDR block overlaps with that of %(other)s."), "OURS"),
     "AddressOutside": Rule(_("The address must be in a CIDR block of the vSwitch."), "OURS"),
     "AddressTaken": Rule(_("The address already belongs to %(other)s."), "OURS"),
@@ -226,6 +229,7 @@ RULES: Mapping[str, Rule] = {
     "Taken": Rule(_("%(key)s already exists."), "OURS"),
     "TakenElsewhere": Rule(_("The ID %(key)s is already in use."), "OURS"),
     "SaidTwice": Rule(_("Line %(line)s is about the same: %(key)s."), "OURS"),
+    "ObjectTwice": Rule(_("Object %(number)s is about the same: %(key)s."), "OURS"),
     "NotExist": Rule(_("%(id)s does not exist in this region."), "OURS"),
     "Fixed": Rule(_("This parameter cannot be changed after creation."), "OURS"),
     "Ipv6CidrBlock": Rule(_("%(value)s is not an IPv6 CIDR block, such as 2001:db8::/64."), "OURS"),
@@ -280,6 +284,14 @@ DELIVERY_REMEDIES: Mapping[str, Rule] = {
 }
 STOPPING_REASONS = ("ProjectNotExist", "LogstoreNotExist")
 """Reasons that stop the flow log in the back end (SEED4); the others are waited out."""
+OBSTACLES = frozenset(
+    {
+        *("GateActivate", "GateAuthorize", "GateLogService", "RegionUnavailable", "Quota", "QuotaSeveral"),
+        *("ResourceNotExist", "OnlyInterfaces", "WithoutInterface", "InstanceFamily"),
+        *("IpVersionRegion", "DeniedTrafficPath"),
+    }
+)
+"""Rules about what is chosen and where, not about what is typed: they hold whatever else is entered."""
 GATE_CODES: Mapping[str, str] = {
     "activate": "GateActivate",
     "authorize": "GateAuthorize",

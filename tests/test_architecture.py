@@ -13,6 +13,7 @@ from console.checks import names
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = ("analytics", "flowlogs", "console")  # each may import itself and what stands after it
 PURE = (
+    "console/jsontexts.py",
     "console/policies.py",
     "console/texts.py",
     "flowlogs/record.py",

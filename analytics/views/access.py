@@ -9,11 +9,12 @@ from typing import Any, Concatenate, ParamSpec
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext
 
-from console.access import login_first, require, resource_name
+from console.access import login_first, may, require, resource_name
 from console.requests import ConsoleRequest
 from flowlogs.models import Logstore, Project
 
 READ = "log:GetLogStoreLogs"
+UPDATE = "log:UpdateLogStore"
 
 P = ParamSpec("P")
 LogstoreView = Callable[Concatenate[ConsoleRequest, Logstore, P], HttpResponse]
@@ -46,7 +47,7 @@ def on_logstore(action: str) -> Callable[[LogstoreView[P]], Callable[..., HttpRe
             if store is None:
                 message = gettext("There is no Logstore %(project)s/%(logstore)s in this region.")
                 raise Http404(message % {"project": project, "logstore": name})
-            path = f"project/{project}/logstore/{name}"
+            path = store_path(project, name)
             require(request.user, action, resource_name("log", request.region.id, request.account.id, path))
             return view(request, store, *args, **kwargs)
 
@@ -84,3 +85,16 @@ def on_project(action: str) -> Callable[[ProjectView[P]], Callable[..., HttpResp
         return guarded
 
     return decorate
+
+
+def refusal(request: ConsoleRequest, action: str, path: str) -> str:
+    """Return why the user may not do this to what a path names, such as `project/logs`, if so."""
+    resource = resource_name("log", request.region.pk, request.account.pk, path)
+    if may(request.user, action, resource):
+        return ""
+    return gettext("You need the permission %(action)s.") % {"action": action}
+
+
+def store_path(project: str, logstore: str) -> str:
+    """Return the path by which policies name a Logstore."""
+    return f"project/{project}/logstore/{logstore}"

@@ -15,9 +15,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from analytics.forms import NEW_PROJECT, DeletionForm, LogstoreForm
-from analytics.views.access import on_logstore, on_project
-from console.access import allowed_here, may, requires, resource_name
+from analytics.forms import NEW_PROJECT, DeletionForm, LogstoreEditForm, LogstoreForm
+from analytics.views.access import UPDATE, on_logstore, on_project, refusal, store_path
+from console.access import allowed_here, requires
 from console.htmx import go_to
 from console.requests import ConsoleRequest
 from flowlogs import services
@@ -28,7 +28,7 @@ from flowlogs.services.logstores import settings_before, what_goes
 from flowlogs.services.quarantine import KEPT_HOURS
 from flowlogs.views.flow_log_acts import asked_for, page_below
 
-CREATE = "log:CreateLogStore"
+CREATE, REPORT = "log:CreateLogStore", "log:CreateIndex"
 DELETE, DELETE_PROJECT = "log:DeleteLogStore", "log:DeleteProject"
 MOST_FLOW_LOGS = 5
 LIVE = Q(parts__removed_at__isnull=True)
@@ -43,16 +43,19 @@ def log_service(request: ConsoleRequest, region_id: str) -> HttpResponse:
     flow_logs = _flow_logs(request)
     for project in projects:
         project.stores = stores[project.pk]  # type: ignore[attr-defined]
-        refusal = _refusal(request, DELETE_PROJECT, f"project/{project.name}")
-        if not refusal and project.stores:  # type: ignore[attr-defined]
-            refusal = _("Delete its Logstores first.")
-        project.delete_refusal = refusal  # type: ignore[attr-defined]
+        refused = refusal(request, DELETE_PROJECT, f"project/{project.name}")
+        if not refused and project.stores:  # type: ignore[attr-defined]
+            refused = _("Delete its Logstores first.")
+        project.delete_refusal = refused  # type: ignore[attr-defined]
         for store in stores[project.pk]:
             where = {"region_id": region_id, "project": project.name, "logstore": store.name}
             store.search_url = reverse("analytics:search", kwargs=where)
             store.overview_url = reverse("analytics:overview", kwargs=where)
             store.delete_url = reverse("analytics:logstore-delete", kwargs=where)
-            store.delete_refusal = _refusal(request, DELETE, f"project/{project.name}/logstore/{store.name}")
+            store.edit_url = reverse("analytics:logstore-edit", kwargs=where)
+            path = store_path(project.name, store.name)
+            store.edit_refusal = refusal(request, UPDATE, path)
+            store.delete_refusal = refusal(request, DELETE, path)
             store.flow_logs = flow_logs[project.name, store.name]
             store.more_flow_logs = (
                 store.flow_logs[0]["total"] - len(store.flow_logs) if store.flow_logs else 0
@@ -84,6 +87,27 @@ def logstore_create(request: ConsoleRequest, region_id: str) -> HttpResponse:
             messages.success(request, _("Logstore %(name)s is created.") % {"name": logstore})
             return go_to(request, asked_for(request) or resolve_url("analytics:log-service", region_id))
     return render(request, "analytics/logstore_create.html", {"form": form, "next": page_below(request)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@on_logstore(UPDATE)
+def logstore_edit(request: ConsoleRequest, logstore: Logstore) -> HttpResponse:
+    """Change the retention or switch the report on; what that deletes is named, and confirmed, before."""
+    path = store_path(logstore.project.name, logstore.name)
+    refused = refusal(request, REPORT, path)
+    form = LogstoreEditForm(request.POST or None, logstore=logstore, report_refusal=refused)
+    if form.is_valid():
+        try:
+            form.save(request.user)
+        except RuleError as error:
+            add_violations(form, error.violations)
+        else:
+            messages.success(request, _("Logstore %(name)s is changed.") % {"name": logstore})
+            return go_to(
+                request, asked_for(request) or resolve_url("analytics:log-service", request.region.pk)
+            )
+    context = {"form": form, "logstore": logstore, "next": page_below(request)}
+    return render(request, "analytics/logstore_edit.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -134,14 +158,6 @@ def _deletion(
 
 def _place(logstore: Logstore) -> tuple[str, str, str]:
     return logstore.project.region_id, logstore.project.name, logstore.name
-
-
-def _refusal(request: ConsoleRequest, action: str, path: str) -> str:
-    """Return why the user may not do this to what a path names, if so."""
-    resource = resource_name("log", request.region.pk, request.account.pk, path)
-    if may(request.user, action, resource):
-        return ""
-    return _("You need the permission %(action)s.") % {"action": action}
 
 
 def _before(request: ConsoleRequest) -> dict[str, Any] | None:

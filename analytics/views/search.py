@@ -20,7 +20,7 @@ from analytics.language import COLUMNS, add_term, problem
 from analytics.ranges import DAY, MINUTE, TimeRange, step_label, written
 from analytics.run import QueryError, Result, RunError, Slot
 from analytics.views import answers, failures, pages
-from analytics.views.access import reads_logstore
+from analytics.views.access import UPDATE, reads_logstore, refusal, store_path
 from analytics.views.fields import top_values
 from analytics.views.logs import TABLE_ORDER, rows_of
 from analytics.views.parts import has_sql, search_part
@@ -47,6 +47,7 @@ def search(request: ConsoleRequest, store: Logstore) -> HttpResponse:
     # Links to other pages of this result must speak of the same records, so they carry the pinned range.
     request.GET = QueryDict(asked.address()[1:])
     context = _frame(store, asked) | _found(store, asked, form.error)
+    context["edit_refusal"] = refusal(request, UPDATE, store_path(store.project.name, store.name))
     if context.get("last_page", asked.page) < asked.page:
         return HttpResponseRedirect(asked.address(page=context["last_page"]))
     whole = not request.htmx or request.htmx.history_restore_request or request.htmx.target != "search"
@@ -77,6 +78,7 @@ def _frame(store: Logstore, asked: Search) -> dict[str, Any]:
         "search": asked,
         "rows": min(12, asked.text.count("\n") + 1),
         "overview_url": pages.address(store, "overview"),
+        "edit_url": pages.address(store, "logstore-edit"),
         "fields_json": {field.name: gettext(field.doc) for field in FIELDS},
         **pages.picker(asked.time),
     }

@@ -22,12 +22,15 @@ from django.utils.translation import ngettext
 from console import changes, policies
 from console.access import SYSTEM, ActionDenied, require, resource_name
 from console.models import Account, Policy, User
+from console.wording import in_words
 
 log = logging.getLogger(__name__)
 
 LIST_USERS = "ram:ListUsers"
 CREATE_USER = "ram:CreateUser"
 UPDATE_USER = "ram:UpdateUser"
+UPDATE_LOGIN = "ram:UpdateLoginProfile"
+"""Whether and with which password a user logs in: who sets a password can act as that user."""
 DELETE_USER = "ram:DeleteUser"
 ATTACH = "ram:AttachPolicyToUser"
 DETACH = "ram:DetachPolicyFromUser"
@@ -108,14 +111,14 @@ def change_user(user: User, by: User | None, *, display_name: str) -> None:
 
 def set_login(user: User, by: User | None, *, enabled: bool) -> None:
     """Let a user log in, or no longer; their sessions end at once. Raises ValidationError."""
-    _require(by, UPDATE_USER, user_resource(user))
+    _require(by, UPDATE_LOGIN, user_resource(user))
     refuse_untouchable(user, by)
     with transaction.atomic():
         user = locked(user, by)
         before = described(user)
         user.is_active = enabled
         user.save(update_fields=["is_active"])
-        note_user(UPDATE_USER, user, by, before, described(user))
+        note_user(UPDATE_LOGIN, user, by, before, described(user))
     log.info("user %s %s the login of user %s", _who(by), "enabled" if enabled else "disabled", user.pk)
 
 
@@ -124,7 +127,7 @@ def reset_password(user: User, by: User | None, password: str, *, must_change: b
 
     With ``must_change`` it is good for choosing another, and for nothing else.
     """
-    _require(by, UPDATE_USER, user_resource(user))
+    _require(by, UPDATE_LOGIN, user_resource(user))
     refuse_untouchable(user, by)
     with transaction.atomic():
         user = locked(user, by)
@@ -132,7 +135,7 @@ def reset_password(user: User, by: User | None, password: str, *, must_change: b
         user.must_change_password = must_change
         _save_password(user, password)
         changed = {"password": (None, HIDDEN), **changes.difference(before, described(user))}
-        _note(UPDATE_USER, user, by, changed)
+        _note(UPDATE_LOGIN, user, by, changed)
     log.info("user %s reset the password of user %s", _who(by), user.pk)
 
 
@@ -247,7 +250,7 @@ def still_attached(holders: int) -> str:
 
 def said(error: policies.PolicyError) -> str:
     """Return what is wrong with a policy document, and where, in the language of the page."""
-    text = _(error.message) % error.params
+    text = _(error.message) % {name: in_words(value) for name, value in error.params.items()}
     if error.statement:
         return _("Statement %(number)s: %(text)s") % {"number": error.statement, "text": text}
     if error.line:

@@ -30,11 +30,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "console/errors/404.html", status=404)
 
 
-def server_error(request: HttpRequest, *, full_disk: bool = False) -> HttpResponse:
+def server_error(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer 500 without touching the database; the identifier finds the traceback in the log.
 
-    Where the disk is full the page says so, and the status is 503: it may pass.
+    Where the disk is full or the database busy the page says so, and the status is 503: it may pass.
     """
-    context = {"request_id": getattr(request, "request_id", ""), "full_disk": full_disk}
+    context = {"request_id": getattr(request, "request_id", ""), "reason": reason}
     body = render_to_string("console/errors/500.html", context)
-    return HttpResponse(body, status=503 if full_disk else 500)
+    return HttpResponse(body, status=503 if reason else 500)

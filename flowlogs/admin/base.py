@@ -22,6 +22,7 @@ from flowlogs.models import Vpc
 from flowlogs.rules import RuleError, Violation
 
 __all__ = [
+    "REASONS",
     "ReadOnlyAdmin",
     "ReadOnlyInline",
     "RuleForm",
@@ -45,6 +46,10 @@ class RegionFilter(admin.RelatedFieldListFilter):
         """Return the regions; asking the rows themselves would read all of them."""
         used = {"pk__in": Vpc.everything.order_by().values("region")}
         return list(field.get_choices(include_blank=False, limit_choices_to=used))
+
+
+REASONS = [(code, _(rule.message)) for code, rule in rules.DELIVERY_REASONS.items()]
+"""Why deliveries fail, as choices: codes with what they mean."""
 
 
 def of_region(lookup: str = "region") -> tuple[str, type[RegionFilter]]:

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from flowlogs import rules
-from flowlogs.admin.base import ReadOnlyAdmin, ReadOnlyInline, at, of_region, one_of
+from flowlogs.admin.base import REASONS, ReadOnlyAdmin, ReadOnlyInline, at, of_region, one_of
 from flowlogs.models import (
     Closing,
     Collector,
@@ -29,7 +29,7 @@ UNDELIVERED = one_of(
 """Those that are not delivered: all others are the whole list."""
 
 
-class ReasonFilter(one_of("reason", _("reason"), [(code, code) for code in rules.DELIVERY_REASONS])):  # type: ignore[misc]
+class ReasonFilter(one_of("reason", _("reason"), REASONS)):  # type: ignore[misc]
     """By what failed deliveries have for a reason; looking among all would read every row."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -13,13 +13,15 @@ from django.utils.translation import ngettext
 
 from console.models import User
 from flowlogs import rules, services
-from flowlogs.admin.base import ReadOnlyAdmin, RuleForm, of_region, one_of
+from flowlogs.admin.base import REASONS, ReadOnlyAdmin, RuleForm, of_region, one_of
 from flowlogs.admin.kept import KeptAdmin
 from flowlogs.models import Coverage, FlowLog, IntervalChange
 from flowlogs.rules import RuleError
 
-REASON = one_of("delivery_error", _("reason"), ((code, code) for code in rules.DELIVERY_REASONS))
-INTERVAL = one_of("interval", _("interval"), ((minutes, str(minutes)) for minutes in (0, *rules.INTERVALS)))
+REASON = one_of("delivery_error", _("reason"), REASONS)
+INTERVALS = [(minutes, str(minutes)) for minutes in rules.INTERVALS]
+INTERVAL = one_of("interval", _("interval"), INTERVALS)
+INTERVAL_OR_NONE = one_of("interval", _("interval"), [(0, _("Not captured")), *INTERVALS])
 EDITABLE = ("name", "description", "interval")
 
 
@@ -121,7 +123,7 @@ class IntervalChangeAdmin(ReadOnlyAdmin):
     """From when on a network interface is captured at which interval."""
 
     list_display = ("network_interface", "interval", "since")
-    list_filter = (INTERVAL, ("since", admin.DateFieldListFilter))
+    list_filter = (INTERVAL_OR_NONE, ("since", admin.DateFieldListFilter))
     list_select_related = ("network_interface",)
     looked_up = ("network_interface",)
     sortable_by = ()

@@ -19,7 +19,7 @@ LIVE, DELETED, ALL = "live", "deleted", "all"
 class StateFilter(admin.SimpleListFilter):
     """Live ones, deleted ones, or all; live ones unless told otherwise."""
 
-    title = gettext_lazy("state")
+    title = gettext_lazy("deletion")
     parameter_name = "kept"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

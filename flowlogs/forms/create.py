@@ -172,10 +172,9 @@ class FlowLogForm(forms.Form):
     @cached_property
     def logstores(self) -> list[Logstore]:
         """The Logstores of the chosen project."""
-        chosen = next((each for each in self.projects if each.name == self._current("project_name")), None)
-        if self.creates_project or chosen is None:
+        if self.creates_project or self._project is None:
             return []
-        return list(chosen.logstores.all())
+        return list(self._project.logstores.all())
 
     @property
     def logstore(self) -> Logstore | None:
@@ -193,7 +192,8 @@ class FlowLogForm(forms.Form):
     @property
     def creates_logstore(self) -> bool:
         """Whether a Logstore is to be created; the only way where the project has none."""
-        return not self.logstores or self._current("logstore_mode") == CREATE
+        has_none = not self.logstores and (self.creates_project or self._project is not None)
+        return has_none or self._current("logstore_mode") == CREATE
 
     @property
     def offers_report(self) -> bool:
@@ -239,24 +239,31 @@ class FlowLogForm(forms.Form):
         if self.is_bound:
             return {name: [str(each) for each in errors] for name, errors in self.errors.items()}
         found: dict[str, list[str]] = {}
-        for each in self._broken() if self.is_live else ():
+        for each in self._broken if self.is_live else ():
             # what is missing is not wrong yet
             if each.code != "Required":
                 found.setdefault(each.field, []).append(said(each.code, each.params))
         return found
 
     @property
-    def general_messages(self) -> list[str]:
-        """What is wrong with no field in particular, of a form that is still being filled in."""
-        return [] if self.is_bound else self.messages.get("", [])
+    def obstacles(self) -> list[str]:
+        """Why nothing could be created of what is chosen, of a form that is still being filled in.
+
+        It is said beside what the flow logs come to, though beside its field too: otherwise that looks possible.
+        """
+        if self.is_bound:
+            return []
+        found = [said(each.code, each.params) for each in self._broken if each.code in rules.OBSTACLES]
+        return list(dict.fromkeys(found))
 
     def clean(self) -> None:
         """Say at once all that is wrong, so that nobody has to send the form twice to learn it."""
         super().clean()
         if self.has_single_paths and not self._list("traffic_paths"):
             self.add_error("traffic_paths", said("TrafficPathEmpty"))
-        add_violations(self, [each for each in self._broken() if each.field not in self.errors])
+        add_violations(self, [each for each in self._broken if each.field not in self.errors])
 
+    @cached_property
     def _broken(self) -> list[Violation]:
         found = services.violations(self.account, self.region, self.first(), self.resource_ids)
         found += [
@@ -296,6 +303,12 @@ class FlowLogForm(forms.Form):
         return FlowLog.ResourceType.ENI.value, interfaces + missing
 
     @property
+    def _project(self) -> Project | None:
+        """The project that is chosen, if it is one that exists."""
+        chosen = self._current("project_name")
+        return next((each for each in self.projects if each.name == chosen), None)
+
+    @property
     def _tags(self) -> list[tuple[str, str]]:
         return [(key, value) for key, value in self["tags"].value() or ()]
 
@@ -325,7 +338,8 @@ class FlowLogForm(forms.Form):
             self._suggest("project_name", suggestion, unless_in=names)
             return
         self._suggest("project_mode", SELECT)
-        self._suggest("project_name", names[0], only_in=names)
+        # where there is a choice, nobody chooses for the user
+        self._suggest("project_name", names[0] if len(names) == 1 else "", only_in=names)
         self._select_from("project_name", _("Choose a project"), names)
 
     def _offer_logstores(self) -> None:
@@ -335,8 +349,9 @@ class FlowLogForm(forms.Form):
             self._suggest("logstore_name", "flow-logs", unless_in=names)
             return
         self._suggest("logstore_mode", SELECT)
-        self._suggest("logstore_name", names[0], only_in=names)
-        self._select_from("logstore_name", _("Choose a Logstore"), names)
+        self._suggest("logstore_name", "", only_in=names)
+        prompt = _("Choose a Logstore") if self._project else _("Choose a project first")
+        self._select_from("logstore_name", prompt, names)
 
     def _offer_report(self) -> None:
         about = CREATE if self.creates_logstore else self._current("logstore_name")
@@ -345,11 +360,11 @@ class FlowLogForm(forms.Form):
             self.initial.update(report_for=about, analysis_report=self.creates_logstore)
 
     def _suggest(
-        self, name: str, value: str, *, unless_in: Sequence[str] = (), only_in: Sequence[str] = ()
+        self, name: str, value: str, *, unless_in: Sequence[str] = (), only_in: Sequence[str] | None = None
     ) -> None:
         """Fill in a field of a form that was not sent, where it is empty or says what it cannot say now."""
         current = self._current(name)
-        if not current or current in unless_in or (only_in and current not in only_in):
+        if not current or current in unless_in or (only_in is not None and current not in only_in):
             self.initial[name] = value
 
     def _select_from(self, name: str, prompt: Any, names: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from console import texts
 from flowlogs import rules
 from flowlogs.rules import Violation
 
@@ -32,7 +33,8 @@ REFRESHES = {"data-refresh": "true"}
 
 def said(code: str, params: Any = None) -> str:
     """Return what a rule says, in the language of the page."""
-    return gettext(rules.RULES[code].message) % (params or {})
+    words = {name: texts.said(value, gettext) for name, value in (params or {}).items()}
+    return gettext(rules.RULES[code].message) % words
 
 
 def add_violations(form: forms.BaseForm, violations: Iterable[Violation]) -> None:

@@ -32,11 +32,16 @@ class Mode(Enum):
 
 @dataclass(frozen=True)
 class Entry:
-    """What was entered: the line where it stands, and the raw values of the fields that are named."""
+    """What was entered: where it stands, and the raw values of the fields that are named.
+
+    Several objects of JSON may share a line: ``number`` counts them from 1, ``column`` too; both are 0 elsewhere.
+    """
 
     line: int
     given: Mapping[str, Any]
     found: tuple[Violation, ...] = ()
+    number: int = 0
+    column: int = 0
 
 
 @dataclass
@@ -50,6 +55,8 @@ class Row:
     before: Values | None = None
     is_revived: bool = False
     is_unread: bool = False
+    number: int = 0
+    column: int = 0
 
     @property
     def is_new(self) -> bool:
@@ -64,8 +71,11 @@ class Row:
     @property
     def label(self) -> str:
         """What other rows call it."""
+        place = _("object %(number)s") if self.number else _("line %(line)s")
         return str(
-            self.values.get("id") or self.values.get("name") or _("line %(line)s") % {"line": self.line}
+            self.values.get("id")
+            or self.values.get("name")
+            or place % {"number": self.number, "line": self.line}
         )
 
     def broken(self, code: str, field: str = "", **params: Any) -> None:
@@ -148,7 +158,14 @@ class Batch:
         return self._known.get(slug, {}).get(pk)
 
     def _read(self, entry: Entry) -> Row:
-        row = Row(entry.line, {}, list(entry.found), is_unread=bool(entry.found) and not entry.given)
+        row = Row(
+            entry.line,
+            {},
+            list(entry.found),
+            is_unread=bool(entry.found) and not entry.given,
+            number=entry.number,
+            column=entry.column,
+        )
         for each in self.kind.fields:
             if each.name not in entry.given:
                 continue
@@ -175,9 +192,9 @@ class Batch:
                 continue
             earlier = first.setdefault(key, row)
             if earlier is not row:
-                row.broken(
-                    "SaidTwice", self._key_field, line=earlier.line, key=self.kind.key_text(row.values)
-                )
+                place = {"number": earlier.number} if earlier.number else {"line": earlier.line}
+                code = "ObjectTwice" if earlier.number else "SaidTwice"
+                row.broken(code, self._key_field, key=self.kind.key_text(row.values), **place)
             elif key in existing:
                 self._meet(row, existing[key])
 

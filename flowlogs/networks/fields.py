@@ -66,9 +66,10 @@ class Field:
         return text
 
     def _text(self, raw: Any) -> str:
-        if isinstance(raw, bool | list | dict):
+        text = "" if raw is None else str(raw).strip()
+        if isinstance(raw, bool | list | dict) or "\x00" in text:
             raise self._broken("PlainText")
-        return "" if raw is None else str(raw).replace("\x00", "").strip()
+        return text
 
     def _broken(self, code: str, **params: Any) -> RuleError:
         return RuleError(Violation(code, self.name, params))

@@ -7,6 +7,7 @@ and cells that a spreadsheet would take for a formula have a single quote before
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -14,7 +15,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from console import jsontexts
 from console.csvsafe import csv_cell, csv_text
+from console.texts import Text
 from flowlogs.rules import Violation
 
 from .batch import Entry
@@ -104,26 +107,36 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _read_json(kind: Kind, text: str) -> list[Entry]:
     decoder = json.JSONDecoder(object_pairs_hook=_unique)
     entries: list[Entry] = []
-    at, line, counted = text.index("[") + 1 if text.lstrip()[0] == "[" else 0, 1, 0
+    at, line, counted, line_begins = text.index("[") + 1 if text.lstrip()[0] == "[" else 0, 1, 0, 0
     is_list = at > 0
     while True:
         while at < len(text) and text[at] in _SPACE:
             at += 1
+        line_begins = max(line_begins, text.rfind("\n", counted, at) + 1)
         line, counted = line + text.count("\n", counted, at), at
         if at >= len(text) or (is_list and text[at] == "]"):
             return entries
         begins = at
+        place = {"number": len(entries) + 1, "column": begins - line_begins + 1}
         try:
             item, at = decoder.raw_decode(text, at)
         except _KeyTwiceError:
-            return [*entries, _key_twice(text, begins)]
-        except (ValueError, RecursionError) as error:
-            reason = getattr(error, "msg", "too deep or too long")
-            return [*entries, Entry(line, {}, (Violation("FileJson", "", {"reason": reason}),))]
+            return [*entries, dataclasses.replace(_key_twice(text, begins), number=place["number"])]
+        except json.JSONDecodeError as error:
+            found = _no_json(jsontexts.reason(error))
+            return [*entries, Entry(error.lineno, {}, found, place["number"], error.colno)]
+        except (ValueError, RecursionError):
+            return [*entries, Entry(line, {}, _no_json(jsontexts.TOO_DEEP), **place)]
         if "\\u" in text[begins:at] and _LONE.search(json.dumps(item, ensure_ascii=False)):
             # what stores and shows texts cannot hold them
-            return [*entries, Entry(line, {}, (Violation("FileJson", "", {"reason": "lone surrogate"}),))]
-        entries.append(_json_entry(kind, line, item))
+            return [*entries, Entry(line, {}, _no_json(jsontexts.LONE_SURROGATE), **place)]
+        given = item if isinstance(item, dict) else {}
+        found = tuple(_unknown(kind, item)) if isinstance(item, dict) else (Violation("FileShape"),)
+        entries.append(Entry(line, given, found, **place))
+
+
+def _no_json(reason: Text) -> tuple[Violation, ...]:
+    return (Violation("FileJson", "", {"reason": reason}),)
 
 
 def _key_twice(text: str, begins: int) -> Entry:
@@ -140,16 +153,11 @@ def _key_twice(text: str, begins: int) -> Entry:
             if key in keys:
                 at = token.start()
                 name = _LONE.sub("\N{REPLACEMENT CHARACTER}", key[:64])
-                found = {"name": name, "column": at - text.rfind("\n", 0, at)}
-                return Entry(text.count("\n", 0, at) + 1, {}, (Violation("FileKeyTwice", name, found),))
+                column = at - text.rfind("\n", 0, at)
+                found = Violation("FileKeyTwice", name, {"name": name, "column": column})
+                return Entry(text.count("\n", 0, at) + 1, {}, (found,), column=column)
             keys.add(key)
     raise AssertionError("the decoder found a key twice")
-
-
-def _json_entry(kind: Kind, line: int, item: Any) -> Entry:
-    if not isinstance(item, dict):
-        return Entry(line, {}, (Violation("FileShape"),))
-    return Entry(line, item, tuple(_unknown(kind, item)))
 
 
 def _write_csv(kind: Kind, parts: Iterable[Sequence[Values]]) -> Iterator[str]:

@@ -11,18 +11,38 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from flowlogs import network_rules, rules
-from flowlogs.models import Instance, NetworkInterface, NetworkInterfaceAddress
+from flowlogs.models import FlowLog, Instance, NetworkInterface, NetworkInterfaceAddress, VSwitch
+from flowlogs.services.coverage import COVERING
 
 from .batch import Batch, Row
 from .fields import Address, Addresses, Field, Reference, References
-from .kind import ID, NAME, Cell, Column, Filter, Kind, Section, Values, begins, chunks, own, plain, ref
+from .kind import (
+    FLOW_LOG,
+    ID,
+    NAME,
+    Cell,
+    Column,
+    Filter,
+    Kind,
+    Section,
+    Values,
+    begins,
+    chunks,
+    own,
+    plain,
+    ref,
+)
 from .vpcs import VPC_COLUMN, VPC_FIELD, VPC_FILTER
 
 _ADDRESS = re.compile(r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*")
 MOST_FOUND = 1000
 """How many ENIs a search by the beginning of an address finds at most."""
+MOST_BARE = 500
+"""How many vSwitches that no flow log covers as a whole are named one by one."""
 ADDRESS_FIELDS = {"private_ip": "primary", "secondary_ips": "secondary", "ipv6_addresses": "ipv6"}
 """Which kind of address each field holds."""
+LOGGED = (("yes", _("Yes")), ("no", _("No")))
+Type = FlowLog.ResourceType
 MEMBERSHIP = NetworkInterface.security_groups.through
 
 
@@ -38,6 +58,33 @@ def _groups(eni: Any) -> Cell:
         return Cell()
     named = first.name or first.pk
     return Cell(named, ("security-group", first.pk), sub=", ".join(each.name or each.pk for each in more))
+
+
+def _loggers(eni: Any) -> Cell:
+    first, *more = eni.loggers or [None]
+    if first is None:
+        return Cell(_("Nothing"))
+    return Cell(first.name, (FLOW_LOG, first.pk), sub=f"+{len(more)}" if more else "")
+
+
+def _covering() -> QuerySet[FlowLog]:
+    return FlowLog.objects.filter(status__in=COVERING).order_by()
+
+
+def _logged(value: str, here: QuerySet[Any]) -> Q:
+    """Return which ENIs of some VPCs a flow log covers (``yes``), or which none does (``no``)."""
+    if value not in dict(LOGGED):
+        return Q(pk__in=[])
+    found = _covering()
+    vpcs = found.filter(resource_type=Type.VPC).values("resource_id")
+    vswitches = found.filter(resource_type=Type.VSWITCH).values("resource_id")
+    own = found.filter(resource_type=Type.ENI).values("resource_id")
+    if value == "yes":
+        return Q(vpc__in=vpcs) | Q(vswitch__in=vswitches) | Q(pk__in=own)
+    bare = VSwitch.objects.filter(vpc__in=here).exclude(vpc__in=vpcs).exclude(pk__in=vswitches).order_by()
+    # as a list where they are few: else the database goes through 100 000 ENIs by name to find those
+    few = list(bare.values_list("pk", flat=True)[: MOST_BARE + 1])
+    return Q(vswitch__in=few if len(few) <= MOST_BARE else bare.values("pk")) & ~Q(pk__in=own)
 
 
 class NetworkInterfaces(Kind):
@@ -79,6 +126,7 @@ class NetworkInterfaces(Kind):
         Column(_("vSwitch"), ref("vswitch", "vswitch")),
         Column(_("ECS instance"), ref("instance", "instance")),
         Column(_("Security groups"), _groups),
+        Column(_("Logged by"), _loggers, action="vpc:DescribeFlowLogs"),
     )
     details = (
         VPC_COLUMN,
@@ -90,6 +138,7 @@ class NetworkInterfaces(Kind):
         Filter("vswitch", "vswitch", _("vSwitch"), to="vswitch"),
         Filter("instance", "instance", _("ECS instance"), to="instance"),
         Filter("security_group", "security_groups", _("Security group"), to="security-group"),
+        Filter("logged", "", _("Logged"), choices=LOGGED, condition=_logged),
     )
 
     def listed(self, resources: QuerySet[Any]) -> QuerySet[Any]:
@@ -97,6 +146,18 @@ class NetworkInterfaces(Kind):
         return resources.select_related("vpc", "vswitch", "instance").prefetch_related(
             Prefetch("addresses", NetworkInterfaceAddress.objects.order_by("id")), "security_groups"
         )
+
+    def prepared(self, resources: list[Any]) -> list[Any]:
+        """Add the flow logs that cover each ENI now: those of its VPC, then of its vSwitch, then its own."""
+        vpcs = {eni.vpc_id for eni in resources}
+        parts = {each for eni in resources for each in (eni.vswitch_id, eni.pk)}
+        found = _covering().filter(Q(resource_type=Type.VPC) | Q(resource_id__in=parts), vpc__in=vpcs)
+        of: dict[str, list[FlowLog]] = defaultdict(list)
+        for flow_log in found.only("name", "resource_id").order_by("name", "pk"):
+            of[flow_log.resource_id].append(flow_log)
+        for eni in resources:
+            eni.loggers = [*of[eni.vpc_id], *of[eni.vswitch_id], *of[eni.pk]]
+        return resources
 
     def matches(self, word: str, vpcs: QuerySet[Any]) -> Q:
         """Return what a word finds: an address by its beginning, or all else by name and ID."""

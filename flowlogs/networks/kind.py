@@ -34,9 +34,16 @@ NAME = Field(name="name", label=_("Name"), check=rules.name)
 DESCRIPTION = Field(name="description", label=_("Description"), check=rules.description)
 
 
+FLOW_LOG = "flow-log"
+"""What cells link to besides network resources."""
+
+
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a column: a text, perhaps a link to a resource ``(kind, ID)``, a quiet line, a tag."""
+    """What stands in a column: a text, perhaps a link to a resource ``(kind, ID)``, a quiet line, a tag.
+
+    The kind may also be ``FLOW_LOG``.
+    """
 
     text: Any = ""
     to: tuple[str, Any] | None = None
@@ -49,23 +56,35 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of lists, and a line of the details; ``sort`` is the model field that it sorts by."""
+    """A column of lists, and a line of the details; ``sort`` is the model field that it sorts by.
+
+    ``action`` is what a user must be allowed to do to see it, besides listing the resources.
+    """
 
     label: Any
     cell: Callable[[Any], Cell]
     sort: str = ""
     is_number: bool = False
+    action: str = ""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Narrows a list to one value of a parameter of its address: that of a resource, or one of some choices."""
+    """Narrows a list to one value of a parameter of its address: that of a resource, or one of some choices.
+
+    ``condition`` stands for the look-up where a value is no field of the resource.
+    """
 
     name: str
     lookup: str
     label: Any
     to: str = ""
     choices: Sequence[tuple[str, Any]] = ()
+    condition: Callable[[str, QuerySet[Any]], Q] | None = None
+
+    def matching(self, value: str, vpcs: QuerySet[Any]) -> Q:
+        """Return what resources with a value of the parameter have in common; ``vpcs`` as in ``Kind.matches``."""
+        return self.condition(value, vpcs) if self.condition is not None else Q(**{self.lookup: value})
 
 
 @dataclass(frozen=True)

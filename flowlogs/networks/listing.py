@@ -51,10 +51,10 @@ class Listing:
     def found(self) -> QuerySet[Any]:
         """All that the address asks for, in no order."""
         found = self.kind.within(self.account, self.region)
+        vpcs = KINDS["vpc"].within(self.account, self.region).order_by().values("pk")
         for each in self.kind.filters:
             if each.name in self.given:
-                found = found.filter(**{each.lookup: self.given[each.name]})
-        vpcs = KINDS["vpc"].within(self.account, self.region).order_by().values("pk")
+                found = found.filter(each.matching(self.given[each.name], vpcs))
         for word in self.search.split():
             found = found.filter(self.kind.matches(word, vpcs))
         return found.order_by()

@@ -31,6 +31,8 @@ from .kind import (
     ref,
 )
 
+MOST_BLOCKS = 100
+"""CIDR blocks of a VPC: more than any cloud allows, few enough for every page and check that shows them."""
 VPC_FIELD = Reference(name="vpc_id", label=_("VPC"), to="vpc", required=True, fixed=True)
 VPC_FILTER = Filter("vpc", "vpc", _("VPC"), to="vpc")
 VPC_COLUMN = Column(_("VPC"), ref("vpc", "vpc"))
@@ -139,6 +141,9 @@ class Vpcs(Kind):
         """Keep the blocks of a VPC apart, and its vSwitches inside."""
         for row in batch.rows:
             blocks = row.values["cidr_blocks"]
+            if len(blocks) > MOST_BLOCKS:
+                row.broken("CidrBlocks", "cidr_blocks", most=MOST_BLOCKS)
+                continue
             for block in network_rules.overlapping({block: block for block in blocks}):
                 row.broken("CidrOverlap", "cidr_blocks", other=block)
                 break

@@ -158,11 +158,19 @@ def enable_analysis_report(logstore: Logstore, by: User | None) -> None:
     logstore.refresh_from_db()
 
 
-def records_beyond(logstore: Logstore, days: int) -> int:
-    """Return how many records a retention of so many days would delete at once."""
+def held_beyond(logstore: Logstore, days: int) -> tuple[int, int]:
+    """Return how many records, and bytes on disk, a retention of so many days would delete at once."""
+    if days >= rules.PERMANENT:
+        return 0, 0
     kept = int(timezone.now().timestamp()) - days * DAY
     parts = Part.objects.filter(logstore=logstore, removed_at__isnull=True, max_time__lt=kept)
-    return sum(parts.values_list("rows", flat=True))
+    sums = parts.aggregate(records=Sum("rows", default=0), size=Sum("size", default=0))
+    return sums["records"], sums["size"]
+
+
+def records_beyond(logstore: Logstore, days: int) -> int:
+    """Return how many records a retention of so many days would delete at once."""
+    return held_beyond(logstore, days)[0]
 
 
 def set_retention(logstore: Logstore, by: User | None, days: int) -> None:

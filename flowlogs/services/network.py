@@ -81,7 +81,8 @@ def delete(kind: Kind, resource: Any, by: User | None) -> None:
         access.require(by, action, name)
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=vpc.account_id)
-        _refuse_used(resource)
+        if found := in_the_way(kind, resource):
+            raise RuleError(*found)
         told = kind.note(resource, kind.values([resource])[0], None)
         changes.note_all([told], action, by=by, account_id=vpc.account_id, region_id=vpc.region_id)
         resource.delete()
@@ -251,11 +252,13 @@ def users_of(resource: Any) -> list[QuerySet[Any]]:
     return []
 
 
-def _refuse_used(resource: Any) -> None:
+def in_the_way(kind: Kind, resource: Any) -> list[Violation]:
+    """Return why a resource could not be deleted now: what is in it, or what uses it."""
+    if kind.slug in REMOVED_ELSEWHERE:
+        return removal.in_the_way(resource)
     names = [str(user) for users in users_of(resource) for user in users[: NAMED + 1]]
-    if names:
-        shown = [*names[:NAMED], "…"] if len(names) > NAMED else names
-        raise RuleError(Violation("StillUsed", "", {"users": ", ".join(shown)}))
+    shown = [*names[:NAMED], "…"] if len(names) > NAMED else names
+    return [Violation("StillUsed", "", {"users": ", ".join(shown)})] if names else []
 
 
 WRITE_PARTS: dict[str, Callable[[Sequence[Row], Sequence[Row]], None]] = {

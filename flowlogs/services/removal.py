@@ -61,7 +61,7 @@ def remove_instance(instance: Instance, by: User | None) -> None:
     _require(by, action, instance.vpc, f"instance/{instance.pk}")
     with transaction.atomic():
         _lock(instance.vpc)
-        _refuse({"NetworkInterface": instance.network_interfaces.all()})
+        _refuse(instance)
         held = {"name": instance.name, "instance_type": instance.instance_type}
         _mark(instance, instance.vpc, by, action, held)
 
@@ -72,13 +72,7 @@ def remove_vswitch(vswitch: VSwitch, by: User | None) -> None:
     _require(by, action, vswitch.vpc, f"vswitch/{vswitch.pk}")
     with transaction.atomic():
         _lock(vswitch.vpc)
-        kind = FlowLog.ResourceType.VSWITCH
-        _refuse(
-            {
-                "NetworkInterface": vswitch.network_interfaces.all(),
-                "FlowLog": FlowLog.objects.filter(resource_type=kind, resource_id=vswitch.pk),
-            }
-        )
+        _refuse(vswitch)
         fields = ("name", "cidr_block", "ipv6_cidr_block", "network_acl_id")
         held = {field: getattr(vswitch, field) for field in fields}
         VSwitch.objects.filter(pk=vswitch.pk).update(network_acl=None)
@@ -91,17 +85,7 @@ def remove_vpc(vpc: Vpc, by: User | None) -> None:
     _require(by, action, vpc, f"vpc/{vpc.pk}")
     with transaction.atomic():
         _lock(vpc)
-        _refuse(
-            {
-                "FlowLog": vpc.flow_logs.all(),
-                "NetworkInterface": vpc.network_interfaces.all(),
-                "Instance": vpc.instances.all(),
-                "VSwitch": vpc.vswitches.all(),
-                "SecurityGroup": vpc.security_groups.all(),
-                "NetworkAcl": vpc.network_acls.all(),
-                "Gateway": vpc.gateways.all(),
-            }
-        )
+        _refuse(vpc)
         held = {"name": vpc.name, "cidr_blocks": list(vpc.cidr_blocks.values_list("cidr", flat=True))}
         vpc.cidr_blocks.all().delete()
         _mark(vpc, vpc, by, action, held)
@@ -162,15 +146,41 @@ def _lock(vpc: Vpc) -> None:
     Vpc.everything.select_for_update().get(pk=vpc.pk)
 
 
-def _refuse(dependents: dict[str, QuerySet[Any]]) -> None:
-    """Raise RuleError that names the first dependents of each kind, if there are any."""
+def in_the_way(resource: Resource) -> list[Violation]:
+    """Return why a resource could not be deleted now: the first dependents of each kind by name."""
     found = []
-    for kind, rows in dependents.items():
+    for kind, rows in _dependents(resource).items():
         names = list(rows.order_by("pk").values_list("pk", flat=True)[: NAMED + 1])
         if names:
             shown = [*names[:NAMED], "…"] if len(names) > NAMED else names
             found.append(Violation(f"DependencyViolation.{kind}", "", {"names": ", ".join(shown)}))
-    if found:
+    return found
+
+
+def _dependents(resource: Resource) -> dict[str, QuerySet[Any]]:
+    if isinstance(resource, Vpc):
+        return {
+            "FlowLog": resource.flow_logs.all(),
+            "NetworkInterface": resource.network_interfaces.all(),
+            "Instance": resource.instances.all(),
+            "VSwitch": resource.vswitches.all(),
+            "SecurityGroup": resource.security_groups.all(),
+            "NetworkAcl": resource.network_acls.all(),
+            "Gateway": resource.gateways.all(),
+        }
+    if isinstance(resource, VSwitch):
+        kind = FlowLog.ResourceType.VSWITCH
+        return {
+            "NetworkInterface": resource.network_interfaces.all(),
+            "FlowLog": FlowLog.objects.filter(resource_type=kind, resource_id=resource.pk),
+        }
+    # flow logs do not keep a network interface
+    return {"NetworkInterface": resource.network_interfaces.all()} if isinstance(resource, Instance) else {}
+
+
+def _refuse(resource: Resource) -> None:
+    """Raise RuleError that names what is in the way of deleting a resource, if there is anything."""
+    if found := in_the_way(resource):
         raise RuleError(*found)
 
 

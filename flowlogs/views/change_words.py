@@ -10,12 +10,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.models import Change
+from console.wording import CREATED
 from flowlogs.forms import TRAFFIC_PATHS
 from flowlogs.models import FlowLog
 from flowlogs.rules import DELIVERY_REASONS
 
 ACTIONS = {
-    "vpc:CreateFlowLog": _("Created"),
+    "vpc:CreateFlowLog": CREATED,
     "vpc:ModifyFlowLogAttribute": _("Edited"),
     "vpc:ActiveFlowLog": _("Started"),
     "vpc:DeactiveFlowLog": _("Stopped"),

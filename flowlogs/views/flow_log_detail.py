@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +20,7 @@ from console.htmx import is_fragment
 from console.requests import ConsoleRequest
 from flowlogs import ledger, old_families, scope, usage
 from flowlogs.models import Closing, Coverage, Delivery, FlowLog, IntervalChange, Vpc
-from flowlogs.rules import DELIVERY_REASONS
+from flowlogs.rules import DELIVERY_REASONS, INTERVALS
 from flowlogs.services import quarantine
 from flowlogs.store.workers import WorkerFailure
 from flowlogs.views.access import on_flow_log
@@ -28,6 +29,9 @@ from flowlogs.views.shown import DESCRIBE, ShownFlowLog, count_volumes, flow_log
 from flowlogs.windows import window_end, window_start
 
 ROWS = 20
+LONG = 120
+"""Seconds up to which a lag is told in seconds."""
+DAY_MINUTES = 24 * 60
 DOTS = {Delivery.State.DELIVERED: "success", Delivery.State.FAILED: "error"}
 CONFIGURATION, DELIVERIES, LEDGER, HISTORY = "configuration", "deliveries", "ledger", "history"
 SCOPE = "scope"
@@ -62,10 +66,43 @@ class ShownDelivery:
     dot: str
     reason: str
 
+    @property
+    def lag_words(self) -> str:
+        """The lag, from a few minutes on in larger units."""
+        return span(self.lag) if self.lag is not None else "-"
+
     def term(self, name: str, unit: str) -> int:
         """Return one term of its ledger."""
         value: int = getattr(self.delivery, f"{name}_{unit}")
         return value
+
+
+class ByWindow:
+    """The deliveries of a flow log, the latest window first, and of each its latest closing, for a paginator."""
+
+    def __init__(self, flow_log: FlowLog) -> None:
+        self._flow_log = flow_log
+
+    def count(self) -> int:
+        """Return how many there are."""
+        return self._flow_log.deliveries.count()
+
+    def __getitem__(self, part: slice) -> list[Delivery]:
+        # an index has the windows of each interval in order; to sort all deliveries takes as long as there are many
+        keys = sorted(
+            (key for interval in INTERVALS for key in self._keys(interval, part.stop)), reverse=True
+        )
+        chosen = [pk for _start, _number, pk in keys[part]]
+        found = Delivery.objects.select_related("closing__window").in_bulk(chosen)
+        return [found[pk] for pk in chosen if pk in found]
+
+    def _keys(self, interval: int, most: int) -> Iterable[tuple[int, int, int]]:
+        """Return window start, closing number and key of the latest deliveries of windows of an interval."""
+        found = self._flow_log.deliveries.filter(
+            closing__window__vpc=self._flow_log.vpc_id, closing__window__interval=interval
+        )
+        ordered = found.order_by("-closing__window__start", "-closing__number")
+        return ordered.values_list("closing__window__start", "closing__number", "pk")[:most]
 
 
 @dataclass(frozen=True)
@@ -121,6 +158,19 @@ def page_of(request: ConsoleRequest, flow_log: FlowLog, tab: str) -> dict[str, A
         ],
         "scope_url": scope_url,
     }
+
+
+def span(seconds: int) -> str:
+    """Return a span of time in words: in seconds, minutes, hours or days, whichever is read at a glance."""
+    minutes = seconds // 60
+    if seconds <= LONG:
+        return gettext("%(seconds)s s") % {"seconds": seconds}
+    if minutes < 60:
+        return gettext("%(minutes)s min") % {"minutes": minutes}
+    if minutes < 2 * DAY_MINUTES:
+        return gettext("%(hours)s h %(minutes)s min") % {"hours": minutes // 60, "minutes": minutes % 60}
+    days, rest = divmod(minutes, DAY_MINUTES)
+    return gettext("%(days)s d %(hours)s h") % {"days": days, "hours": rest // 60}
 
 
 def _tab_url(row: ShownFlowLog, key: str) -> str:
@@ -198,8 +248,7 @@ def _waiting(flow_log: FlowLog) -> int:
 
 
 def _page_of_deliveries(request: ConsoleRequest, flow_log: FlowLog) -> Any:
-    # by their number, which an index has in order: a month of one-minute windows is 44,640 of them
-    found = flow_log.deliveries.select_related("closing__window").order_by("-id")
+    found: Any = ByWindow(flow_log)  # a paginator needs no more than to count and to cut
     return Paginator(found, ROWS).get_page(request.GET.get("page"))
 
 

@@ -11,9 +11,10 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from console.access import allowed_here
 from console.htmx import go_to, is_fragment
 from console.requests import ConsoleRequest
-from flowlogs.forms import add_violations
+from flowlogs.forms import add_violations, said
 from flowlogs.networks import files
 from flowlogs.networks.forms import DeleteForm, ResourceForm
 from flowlogs.networks.kind import KINDS, Kind, Values
@@ -22,8 +23,10 @@ from flowlogs.rules import RuleError
 from flowlogs.services import network
 from flowlogs.views import network_shown as shown
 from flowlogs.views.network_access import find, on_kind, on_resource
+from flowlogs.views.shown import CREATE, RESOURCE_PAGES, create_url
 
 EXPORTED_AT_ONCE = 1000
+WATCHED = {slug: resource_type for resource_type, slug in RESOURCE_PAGES.items()}
 
 
 @require_safe
@@ -59,6 +62,7 @@ def detail(request: ConsoleRequest, kind: Kind, resource: Any) -> HttpResponse:
         "tiles": [section for section in found if section.table is None],
         "tables": [section for section in found if section.table is not None],
         "flow_logs": shown.flow_logs(kind, prepared, request),
+        "create_flow_log": _create_flow_log(request, kind, prepared),
         "interval": shown.interval(kind, prepared),
         "history": shown.history(kind, prepared),
     }
@@ -130,6 +134,7 @@ def delete(request: ConsoleRequest, kind: Kind, resource: Any) -> HttpResponse:
         "here": request.path,
         "back": _home(request, kind, resource),
         "inside": [section for section in shown.sections(kind, resource, request) if section.total],
+        "in_the_way": [said(each.code, each.params) for each in network.in_the_way(kind, resource)],
     }
     return render(request, "flowlogs/network/delete.html", context)
 
@@ -201,6 +206,14 @@ def _home(request: ConsoleRequest, kind: Kind, resource: Any) -> str:
     """Return the page on which a resource is shown: its own, or that of what it is a part of."""
     pk = getattr(resource, kind.part_of) if kind.part_of else resource.pk
     return shown.url(kind.whole or kind, "detail", request.region.pk, pk)
+
+
+def _create_flow_log(request: ConsoleRequest, kind: Kind, resource: Any) -> str:
+    """Return the address of the form of a flow log of a resource; empty where nobody here may create one."""
+    resource_type = WATCHED.get(kind.slug)
+    if resource_type is None or not allowed_here(request, CREATE):
+        return ""
+    return create_url(request, resource_type, resource.pk) if request.region.flow_logs_available else ""
 
 
 def _narrowed(page: Listing) -> dict[str, str]:

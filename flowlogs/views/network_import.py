@@ -23,6 +23,8 @@ from flowlogs.views.network_access import on_kind
 MEGABYTES = 64
 SHOWN_ERRORS = 100
 SHOWN_ROWS = 50
+LONGEST_PASTED = 100_000
+"""Characters that come back into the form after an error; what is longer was a file."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -35,7 +37,7 @@ def import_file(request: ConsoleRequest, kind: Kind) -> HttpResponse:
         return _write(request, kind, request.POST["draft"])
     text, error = _sent(request)
     if error:
-        return _show(request, kind, error=error)
+        return _show(request, kind, error=error, text=text)
     token = drafts.keep(request.account, kind, text)
     return redirect(shown.url(kind, "import", request.region.pk, draft=token))
 
@@ -61,7 +63,7 @@ def _preview(request: ConsoleRequest, kind: Kind, token: str) -> HttpResponse:
     if text is None:
         return _show(request, kind, error=_("The file is no longer kept. Choose it again."))
     batch = Batch(kind, request.account, request.region, files.read(kind, text))
-    return _show(request, kind, batch=batch, token=token)
+    return _show(request, kind, batch=batch, token=token, text=text)
 
 
 def _write(request: ConsoleRequest, kind: Kind, token: str) -> HttpResponse:
@@ -71,7 +73,7 @@ def _write(request: ConsoleRequest, kind: Kind, token: str) -> HttpResponse:
     entries = files.read(kind, text)
     batch = network.import_all(kind, request.account, request.region, request.user, entries)
     if batch.broken:
-        return _show(request, kind, batch=batch, token=token)
+        return _show(request, kind, batch=batch, token=token, text=text)
     drafts.forget(request.account, kind, token)
     messages.success(
         request,
@@ -86,7 +88,13 @@ def _write(request: ConsoleRequest, kind: Kind, token: str) -> HttpResponse:
 
 
 def _show(
-    request: ConsoleRequest, kind: Kind, *, batch: Batch | None = None, token: str = "", error: str = ""
+    request: ConsoleRequest,
+    kind: Kind,
+    *,
+    batch: Batch | None = None,
+    token: str = "",
+    error: str = "",
+    text: str = "",
 ) -> HttpResponse:
     context: dict[str, Any] = {
         "kind": kind,
@@ -95,13 +103,14 @@ def _show(
         "error": error,
         "batch": batch,
         "token": token,
+        "pasted": text if len(text) <= LONGEST_PASTED else "",
     }
     if batch is not None:
-        errors = [(row.line, each) for row in batch.broken for each in row.found]
+        errors = [(_place(row), each) for row in batch.broken for each in row.found]
         context |= {
             "errors": [
-                {"line": line, "column": each.field, "text": said(each.code, each.params)}
-                for line, each in errors[:SHOWN_ERRORS]
+                {"line": place, "column": each.field, "text": said(each.code, each.params)}
+                for place, each in errors[:SHOWN_ERRORS]
             ],
             "error_title": ngettext(
                 "%(total)s error: nothing will be imported",
@@ -118,6 +127,14 @@ def _show(
     return render(request, "flowlogs/network/import.html", context)
 
 
+def _place(row: Row) -> str:
+    """Return the line of a row; objects of JSON may share theirs."""
+    if not row.number:
+        return str(row.line)
+    place = {"line": row.line, "number": row.number, "column": row.column}
+    return _("%(line)s, column %(column)s, object %(number)s") % place
+
+
 def _row(kind: Kind, row: Row) -> dict[str, Any]:
     """Return what a row would do, in words."""
     fields = {each.name: each for each in kind.fields}
@@ -131,4 +148,4 @@ def _row(kind: Kind, row: Row) -> dict[str, Any]:
         for name, (_before, after) in row.changed.items()
         if after not in ("", ()) or name in before
     ]
-    return {"line": row.line, "is_new": row.is_new, "values": values}
+    return {"line": _place(row), "is_new": row.is_new, "values": values}

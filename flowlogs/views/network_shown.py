@@ -71,7 +71,7 @@ class Table:
     ) -> None:
         self.kind, self.has_acts = kind, has_acts
         labels = {each.label for each in kind.filters if each.name == without}
-        self.columns = [each for each in kind.columns if each.label not in labels]
+        self.columns = allowed([each for each in kind.columns if each.label not in labels], request)
         self.rows = [ShownRow(kind, each, self.columns, request) for each in resources]
 
 
@@ -108,13 +108,19 @@ def url(kind: Kind, page: str, region_id: str, /, *args: Any, **query: Any) -> s
 def cells(columns: Iterable[Column], resource: Any, request: ConsoleRequest) -> list[ShownCell]:
     """Return what stands in the columns for a resource."""
     found = []
-    for column in columns:
+    for column in allowed(columns, request):
         cell = column.cell(resource)
         link = ""
         if cell.to is not None:
-            link = url(KINDS[cell.to[0]], "detail", request.region.pk, cell.to[1])
+            slug, pk = cell.to
+            link = reverse(f"flowlogs:{slug}-detail", args=[request.region.pk, pk])
         found.append(ShownCell(cell, column, link))
     return found
+
+
+def allowed(columns: Iterable[Column], request: ConsoleRequest) -> list[Column]:
+    """Return the columns that the user may see."""
+    return [each for each in columns if not each.action or allowed_here(request, each.action)]
 
 
 def acts(kind: Kind, resource: Any, request: ConsoleRequest) -> dict[str, Act]:
@@ -144,8 +150,8 @@ def counted(total: int) -> str:
 
 def sections(kind: Kind, resource: Any, request: ConsoleRequest) -> list[ShownSection]:
     """Return what belongs to a resource, of the kinds that the user may see."""
-    allowed = [each for each in kind.sections if allowed_here(request, KINDS[each.slug].actions["list"])]
-    return [_section(each, resource, request) for each in allowed]
+    visible = [each for each in kind.sections if allowed_here(request, KINDS[each.slug].actions["list"])]
+    return [_section(each, resource, request) for each in visible]
 
 
 def _section(section: Section, resource: Any, request: ConsoleRequest) -> ShownSection:

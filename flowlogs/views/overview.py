@@ -10,6 +10,8 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -18,14 +20,17 @@ from console import access
 from console.access import requires
 from console.requests import ConsoleRequest
 from flowlogs.forms import said
-from flowlogs.models import Exporter, ExporterBinding
+from flowlogs.models import Exporter, ExporterBinding, FlowLog
+from flowlogs.networks.kinds import KINDS
+from flowlogs.old_families import Blocked
 from flowlogs.overview import Overview, overview
 from flowlogs.rules import DELIVERY_REMEDIES
 from flowlogs.services import circumstances
 from flowlogs.services.delivery_status import REVOKED
-from flowlogs.views.shown import CREATE, DESCRIBE, missing_gates
+from flowlogs.views.shown import CREATE, DESCRIBE, create_url, missing_gates
 
 VPCS = 20
+SHOWN_BLOCKED = 3
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ def show(request: ConsoleRequest, region_id: str) -> HttpResponse:
         "may_create": access.allowed_here(request, CREATE),
         "create": CREATE,
         "gates": gates,
+        "vpcs_url": _list_url(request, "vpc"),
+        "enis_url": _list_url(request, "eni"),
     }
     return render(request, "flowlogs/overview.html", context)
 
@@ -135,7 +142,11 @@ def _bare(request: ConsoleRequest, state: Overview, gates: list[str]) -> Iterato
         return
     if not access.allowed_here(request, CREATE) or gates:
         return
-    first = bare[0]
+    yield from _blocked(request, [each.blocked for each in bare if each.blocked])
+    free = [each for each in bare if each.blocked is None]
+    if not free:
+        return
+    first = free[0]
     title = ngettext(
         "%(count)s ENI is logged by nothing", "%(count)s ENIs are logged by nothing", state.bare
     ) % {"count": f"{state.bare:,}"}
@@ -146,18 +157,34 @@ def _bare(request: ConsoleRequest, state: Overview, gates: list[str]) -> Iterato
             "%(count)s of them are in VPC %(name)s. A flow log of this VPC covers all its ENIs, later ones too.",
             first.bare,
         )
+    url = _list_url(request, "eni")
     yield Advice(
-        title,
+        format_html('<a href="{}?logged=no">{}</a>', url, title) if url else title,
         text % {"count": f"{first.bare:,}", "name": first.vpc.name or first.vpc.pk},
-        create_url(request, first.vpc.pk),
+        create_url(request, FlowLog.ResourceType.VPC, first.vpc.pk),
         _("Create a flow log"),
         panel=True,
     )
 
 
-def create_url(request: ConsoleRequest, vpc_id: str) -> str:
-    """Return the address of the form of a new flow log with a VPC chosen."""
-    return f"{reverse('flowlogs:flow-log-create', args=[request.region.pk])}?resource_type=VPC&resource_id={vpc_id}"
+def _blocked(request: ConsoleRequest, blocked: list[Blocked]) -> Iterator[Advice]:
+    url = _list_url(request, "instance")
+    for each in blocked[:SHOWN_BLOCKED]:
+        yield Advice(
+            _("VPC %(name)s can have no new flow log") % {"name": each.vpc.name or each.vpc.pk},
+            said("InstanceFamily", {"instances": each.named}),
+            url and f"{url}?{urlencode({'vpc': each.vpc.pk})}",
+            _("ECS instances"),
+            "warning",
+        )
+
+
+def _list_url(request: ConsoleRequest, slug: str) -> str:
+    """Return the address of a list of network resources, empty where the user may not see it."""
+    kind = KINDS[slug]
+    return (
+        _page(f"{slug}-list", request.region.pk) if access.allowed_here(request, kind.actions["list"]) else ""
+    )
 
 
 def _page(name: str, *args: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -46,6 +47,12 @@ LABELS: dict[str, dict[Any, Any]] = {name: dict(FlowLog._meta.get_field(name).fl
 """What values are called: for a page of rows, ``get_…_display`` would make the same tables again for each value."""
 PLACE, OTHER_PLACE = "PLACE", "OTHER"
 """Stand for names in an address that is made once for many rows; names have no capitals."""
+
+
+def create_url(request: ConsoleRequest, resource_type: str, resource_id: str) -> str:
+    """Return the address of the form of a new flow log with a resource chosen."""
+    form = reverse("flowlogs:flow-log-create", args=[request.region.pk])
+    return f"{form}?{urlencode({'resource_type': str(resource_type), 'resource_id': resource_id})}"
 
 
 def missing_gates(gates: Iterable[str]) -> str:

@@ -131,6 +131,16 @@ def test_a_setting_names_the_documents_that_it_is_from(
         assert f"{document}: " in str(form.fields[field].help_text)
 
 
+def test_regions_and_areas_are_named_in_the_language_of_the_page(site: Client, region: Region) -> None:
+    url = reverse("admin:console_region_changelist") + "?area=Asia+Pacific"
+    page = site.get(url, headers={"accept-language": "zh-hans"}).content.decode()
+    for said in ("新加坡", ">亚太</td>", ">欧洲与美洲</a>"):
+        assert said in page
+    assert "cn-hangzhou" not in page
+    assert "Singapore" not in page
+    assert "Asia Pacific<" not in page
+
+
 # ---- the audit ---------------------------------------------------------------------------------------
 
 

@@ -102,7 +102,7 @@ def test_a_user_is_changed_by_the_services_and_each_change_is_noted(
     assert answer.status_code == 302
     assert told(resource_id=str(reader.pk)) == [
         ("ram:UpdateUser", {"display_name": ["", "Bob"]}, "root"),
-        ("ram:UpdateUser", {"login": [True, False]}, "root"),
+        ("ram:UpdateLoginProfile", {"login": [True, False]}, "root"),
         ("ram:AttachPolicyToUser", {"policies": [read, ["mine", *read]]}, "root"),
         ("ram:DetachPolicyFromUser", {"policies": [["mine", *read], ["mine", read[1]]]}, "root"),
         ("ram:DetachPolicyFromUser", {"policies": [["mine", read[1]], ["mine"]]}, "root"),
@@ -182,7 +182,7 @@ def test_a_password_is_set_by_the_service_and_changed_at_the_next_login(site: Cl
     assert reader.check_password(PASSWORD)
     assert reader.must_change_password
     expected = {"password": [None, "******"], "must_change_password": [None, True]}
-    assert told() == [("ram:UpdateUser", expected, "root")]
+    assert told() == [("ram:UpdateLoginProfile", expected, "root")]
 
 
 def test_ones_own_password_needs_the_old_one(site: Client, root: User) -> None:

@@ -28,6 +28,7 @@ urlpatterns = [
     path("action/", _raising(ActionDenied("vpc:CreateFlowLog"))),
     path("bad/", _raising(BadRequest("odd"))),
     path("broken/", _raising(RuntimeError("a fault of ours"))),
+    path("locked/", _raising(OperationalError("database is locked"))),
     path("full/", _raising(OperationalError("database or disk is full"))),
 ]
 
@@ -82,6 +83,14 @@ def test_a_full_disk_is_said_to_the_user_and_once_in_the_log(client: Client, wri
         assert "The disk of this installation is full" in answer.content.decode()
     assert written.getvalue().count("\n") == 1
     assert "the disk is full" in written.getvalue()
+
+
+@override_settings(ROOT_URLCONF=__name__)
+def test_a_database_that_stays_locked_is_said_to_pass(client: Client) -> None:
+    client.raise_request_exception = False
+    answer = client.get("/locked/")
+    assert answer.status_code == 503
+    assert "The database was busy" in answer.content.decode()
 
 
 def test_what_a_full_disk_caused_is_told_in_one_line(written: io.StringIO) -> None:

@@ -1,5 +1,6 @@
 """The policy language: wildcards, lists, and an explicit Deny that always wins."""
 
+import json
 import time
 from fnmatch import fnmatchcase
 from typing import Any
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.policies import LONGEST, Match, PolicyError, allow, decide, parse, problems, read
+from console.jsontexts import reason
+from console.policies import LONGEST, Match, PolicyError, allow, decide, parse, problems, read, unmatched
 from console.reference import SYSTEM_POLICIES, VPC_READ_ONLY
 
 FLOW_LOG = "acs:vpc:cn-hangzhou:1000000000000042:flowlog/fl-1"
@@ -158,10 +160,17 @@ def test_only_what_decides_is_needed(others: list[Any], action: str, resource: s
 @pytest.mark.parametrize(
     ("text", "line", "column", "message"),
     [
-        pytest.param('{"Version": "1",\n  "Statement": [}', 2, 17, "Expecting value", id="a bracket"),
-        pytest.param("", 1, 1, "Expecting value", id="empty"),
+        pytest.param('{"Version": "1",\n  "Statement": [}', 2, 17, "a value is missing here", id="a bracket"),
+        pytest.param("", 1, 1, "a value is missing here", id="empty"),
         pytest.param("{'Version': 1}", 1, 2, "double quotes", id="single quotes"),
-        pytest.param('{"a": 1} x', 1, 10, "Extra data", id="more after it"),
+        pytest.param('{"a" 1}', 1, 6, "a colon is missing", id="no colon"),
+        pytest.param('{"a": 1 "b": 2}', 1, 9, "a comma is missing", id="no comma"),
+        pytest.param('{"a": "b', 1, 7, "does not end", id="no quote at the end"),
+        pytest.param('{"a": "b\n"}', 1, 9, "line break", id="a line break in a text"),
+        pytest.param(r'{"a": "\x"}', 1, 8, "begins nothing", id="an unknown escape"),
+        pytest.param(r'{"a": "\u12"}', 1, 9, "begins nothing", id="half an escape"),
+        pytest.param("\ufeff{}", 1, 1, "byte order mark", id="a byte order mark"),
+        pytest.param('{"a": 1} x', 1, 10, "something stands here after the end", id="more after it"),
         pytest.param('{"a": 1, "a": 2}', 0, 0, "a stands twice", id="an element twice"),
         pytest.param(r'{"a": ["x\u0000"]}', 0, 0, r"U\+0000", id="NUL in a text"),
         pytest.param(r'{"a": "\ud800"}', 0, 0, r"U\+D800", id="a lone surrogate"),
@@ -176,6 +185,33 @@ def test_what_is_no_document_is_told_by_its_place(text: str, line: int, column: 
     with pytest.raises(PolicyError, match=message) as caught:
         read(text)
     assert (caught.value.line, caught.value.column) == (line, column)
+
+
+@pytest.mark.parametrize(
+    ("python", "said"),
+    [
+        ("Illegal trailing comma before end of object", "nothing follows the comma here"),
+        ("A sentence of some later Python", "it cannot be read from here"),
+    ],
+)
+def test_no_sentence_of_python_is_passed_on(python: str, said: str) -> None:
+    assert str(reason(json.JSONDecodeError(python, "{}", 0))) == said
+
+
+@pytest.mark.parametrize(
+    ("actions", "unknown"),
+    [
+        pytest.param("vpc:CreateFlowLog", [], id="known"),
+        pytest.param("VPC:createflowlog", [], id="in any case"),
+        pytest.param(["vpc:CreatFlowLog", "zzz:Foo"], ["vpc:CreatFlowLog", "zzz:Foo"], id="unknown"),
+        pytest.param(["*", "vpc:*", "vpc:Create*Log", "LOG:get?ogs"], [], id="wildcards"),
+        pytest.param(["zzz:*", "vpc:Creat?Flow"], ["zzz:*", "vpc:Creat?Flow"], id="wildcards of none"),
+        pytest.param(["zzz:Foo", "zzz:Foo"], ["zzz:Foo"], id="once"),
+        pytest.param([], [], id="a document that cannot be followed"),
+    ],
+)
+def test_actions_that_nobody_knows_are_found(actions: Any, unknown: list[str]) -> None:
+    assert unmatched(policy("Deny", actions), ["vpc:CreateFlowLog", "log:GetLogs"]) == unknown
 
 
 def test_all_that_is_wrong_is_told_by_its_statement() -> None:

@@ -97,13 +97,16 @@ def test_whoever_has_the_actions_does_it_too(manager: User) -> None:
     services.set_login(carol, manager, enabled=False)
     services.delete_user(carol, manager)
     assert actions("User", carol.pk) == [
-        *("ram:CreateUser", "ram:AttachPolicyToUser", "ram:DetachPolicyFromUser", "ram:UpdateUser"),
-        "ram:DeleteUser",
+        *("ram:CreateUser", "ram:AttachPolicyToUser", "ram:DetachPolicyFromUser"),
+        *("ram:UpdateLoginProfile", "ram:DeleteUser"),
     ]
 
 
 ACTS = {
     "ram:UpdateUser": lambda by, user, policy: services.change_user(user, by, display_name="x"),
+    "ram:UpdateLoginProfile": lambda by, user, policy: services.reset_password(
+        user, by, "correct horse staple"
+    ),
     "ram:DeleteUser": lambda by, user, policy: services.delete_user(user, by),
     "ram:AttachPolicyToUser": lambda by, user, policy: services.attach(user, by, [policy]),
     "ram:DetachPolicyFromUser": lambda by, user, policy: services.detach(user, by, policy),

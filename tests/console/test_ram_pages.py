@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from console import actions
 from console.models import Account, Policy, User
 from console.ram import services
 from console.reference import LOG_FULL, RAM_READ_ONLY, VPC_FULL, VPC_READ_ONLY
@@ -255,6 +257,47 @@ def test_a_policy_is_created_and_changed(as_owner: Client) -> None:
     policy.refresh_from_db()
     assert (policy.document, policy.name) == (DENY, "mine")
     assert "Created" in text(as_owner.get(f"/ram/policies/{policy.pk}/"))
+
+
+def test_an_action_that_the_console_does_not_have_is_warned_of_and_saved(as_owner: Client) -> None:
+    document = {
+        "Version": "1",
+        "Statement": [{"Effect": "Allow", "Action": ["zzz:Foo", "vpc:*"], "Resource": "*"}],
+    }
+    data = {"name": "mine", "description": "", "document": json.dumps(document)}
+    as_owner.post("/ram/policies/create/", data)
+    policy = Policy.objects.get(name="mine")
+    said = "This console has no action zzz:Foo."
+    assert said in text(as_owner.get(f"/ram/policies/{policy.pk}/"))
+    assert said in text(as_owner.get(f"/ram/policies/{policy.pk}/edit/"))
+    assert said in text(as_owner.post("/ram/policies/create/", data))
+    as_owner.post(f"/ram/policies/{policy.pk}/edit/", {"document": json.dumps(ALLOW)})
+    for page in ("", "edit/"):
+        assert "This console has no" not in text(as_owner.get(f"/ram/policies/{policy.pk}/{page}"))
+
+
+@pytest.mark.parametrize(("action", "is_known"), [("vpc:CreatFlowLog", False), ("vpc:createflowlog", True)])
+def test_the_simulator_warns_of_an_action_that_the_console_does_not_have(
+    as_owner: Client, action: str, is_known: bool
+) -> None:
+    page = text(as_owner.get("/ram/simulator/", {"user": "alice", "action": action}))
+    assert (f"This console has no action {action}." in page) is not is_known
+
+
+ASKED_OF_OTHERS = {"log:GetProject", "log:GetLogStore", "log:PostLogStoreLogs"}
+"""What the role of deliveries is allowed: the console asks for none of it."""
+
+
+def test_every_action_in_the_code_is_known_and_no_other() -> None:
+    root = Path(__file__).resolve().parent.parent.parent
+    written = {
+        action
+        for app in ("console", "flowlogs", "analytics")
+        for path in (root / app).rglob("*.py")
+        if path.name != "actions.py"
+        for action in re.findall(r'"((?:vpc|ecs|log|ram):[A-Z][A-Za-z]+)"', path.read_text())
+    }
+    assert set(actions.known()) == written - ASKED_OF_OTHERS
 
 
 @pytest.mark.parametrize(

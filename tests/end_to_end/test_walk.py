@@ -135,6 +135,7 @@ def test_a_new_user_authorizes_creates_a_flow_log_and_reads_records(visitor: Cal
     page.locator("input[name=resource_type][value=NetworkInterface]").check(force=True)
     page.get_by_role("checkbox", name=re.compile("web-1 ")).first.check()
     page.locator("input[name=interval][value='1']").check(force=True)
+    page.get_by_label("Logstore name").select_option("vpc-shop-prod")
     assert person.findings() == []
     page.get_by_role("button", name="OK").click()
     row = page.get_by_role("row").filter(has_text="walked")

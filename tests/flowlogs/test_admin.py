@@ -258,6 +258,17 @@ def test_deleting_a_logstore_stops_its_flow_logs(
     assert (one_of_each.status, one_of_each.delivery_error) == ("Inactive", "LogstoreNotExist")
 
 
+def test_filters_of_flow_logs_say_in_words_what_there_is(admin_client: Client, one_of_each: FlowLog) -> None:
+    page = admin_client.get(changelist(FlowLog), headers={"accept-language": "zh-hans"})
+    filters = page.context["cl"].filter_specs
+    titles = [str(each.title) for each in filters]
+    assert len(set(titles)) == len(titles)
+    [interval] = [each for each in filters if getattr(each, "parameter_name", "") == "interval"]
+    assert [value for value, _said in interval.lookup_choices] == ["1", "5", "10"]
+    [reason] = [each for each in filters if getattr(each, "parameter_name", "") == "delivery_error"]
+    assert dict(reason.lookup_choices)["ProjectNotExist"] == "项目不存在。"
+
+
 def test_a_project_is_described_and_not_renamed(admin_client: Client, one_of_each: FlowLog) -> None:
     project = Project.objects.get()
     assert edit(admin_client, project, name="other", description="Logs of the shop") == {}

@@ -171,6 +171,7 @@ def test_fees_come_on_top_of_what_the_region_generates(lab: Lab, account: Accoun
     assert lines(ask(lab))[1].indexing == 0
 
 
+@pytest.mark.long
 def test_the_whole_day_counts_though_samples_and_the_logstore_are_young(lab: Lab) -> None:
     """As on a new demo installation: the past is delivered into a Logstore that is made now."""
     lab.flow_log(interval=10)

@@ -79,6 +79,25 @@ def test_a_key_that_stands_twice_is_told_with_its_column() -> None:
     assert (entry.line, dict(entry.found[0].params)) == (3, {"name": "cidr", "column": 5})
 
 
+def test_objects_on_one_line_are_told_apart_by_number_and_column(
+    account: Account, region: Region, vpc: Vpc
+) -> None:
+    text = '[{"id": "eni-a", "colour": 1}, {"id": "eni-a"},\n {"id": "eni-c"},\n  {"id": , 1}]'
+    entries = files.read(ENI, text)
+    assert [(each.number, each.line, each.column) for each in entries] == [
+        (1, 1, 2),
+        (2, 1, 32),
+        (3, 2, 2),
+        (4, 3, 10),
+    ]
+    assert str(entries[-1].found[0].params["reason"]) == "a value is missing here"
+    batch = Batch(ENI, account, region, entries)
+    assert ("ObjectTwice", {"number": 1, "key": "eni-a"}) in [
+        (each.code, each.params) for each in batch.rows[1].found
+    ]
+    assert [row.number for row in batch.rows] == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize(
     "text",
     [

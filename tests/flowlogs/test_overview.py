@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from console.models import Account, Region, Role, User
@@ -68,6 +69,19 @@ def test_bare_vswitches_are_named_with_how_many_are_not_logged(
     ]
 
 
+def test_what_is_not_logged_leads_to_the_list_of_it_and_a_vpc_to_its_page(
+    client: Client, owner: User, make_flow_log: MakeFlowLog
+) -> None:
+    make_flow_log(resource_type="NetworkInterface", resource_id="eni-vsw-vpc-1-a-1")
+    client.force_login(owner)
+    page = client.get(PAGE).content.decode()
+    enis = reverse("flowlogs:eni-list", args=["cn-hangzhou"])
+    assert f'<a href="{enis}?vswitch=vsw-vpc-1-b&amp;logged=no">1 not logged in' in page
+    assert f'<a href="{enis}?logged=no">2 ENIs are logged by nothing</a>' in page
+    assert f'href="{reverse("flowlogs:vpc-detail", args=["cn-hangzhou", "vpc-1"])}"' in page
+    assert len(client.get(f"{enis}?logged=no").context["table"].rows) == 2
+
+
 def test_the_last_day_is_shown_hour_by_hour(
     account: Account, region: Region, make_flow_log: MakeFlowLog
 ) -> None:
@@ -108,13 +122,33 @@ def test_it_costs_the_same_number_of_queries_however_much_there_is(
     make_flow_log(resource_type="NetworkInterface", resource_id="eni-vsw-vpc-1-a-1")
     client.force_login(owner)
     client.get(PAGE)
-    with django_assert_num_queries(16) as few:  # type: ignore[attr-defined]
+    with django_assert_num_queries(17) as few:  # type: ignore[attr-defined]
         client.get(PAGE)
     many_flow_logs(30)
     for number in range(2, 8):
         make_interface(make_vpc(account, region, f"vpc-{number}").vswitches.first(), 5)  # type: ignore[arg-type]
     with django_assert_num_queries(len(few)):  # type: ignore[attr-defined]
         client.get(PAGE)
+    Account.objects.update(blocks_old_families=False)
+    with django_assert_num_queries(len(few) - 1):  # type: ignore[attr-defined]
+        client.get(PAGE)
+
+
+def test_no_flow_log_is_advised_where_instances_keep_it_out(
+    client: Client, owner: User, account: Account, region: Region, vpc: Vpc
+) -> None:
+    vpc.instances.filter(pk="i-vsw-vpc-1-a-1").update(instance_type="ecs.n1.small")
+    client.force_login(owner)
+    page = client.get(PAGE).content.decode()
+    assert "VPC vpc-1 can have no new flow log" in page
+    assert "i-vsw-vpc-1-a-1 (ecs.n1.small). Upgrade or release these instances." in page
+    assert "resource_id=vpc-1" not in page
+    make_interface(make_vpc(account, region, "vpc-2").vswitches.first(), 1)  # type: ignore[arg-type]
+    page = client.get(PAGE).content.decode()
+    assert "1 of them is in VPC vpc-2." in page
+    assert "resource_id=vpc-2" in page
+    Account.objects.update(blocks_old_families=False)
+    assert "resource_id=vpc-1" in client.get(PAGE).content.decode()
 
 
 @pytest.mark.parametrize(

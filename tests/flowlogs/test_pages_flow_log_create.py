@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -11,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from console.models import Account, Region, Role, User
 from flowlogs import services
-from flowlogs.models import FlowLog, Logstore, NetworkInterface, Part, Project, Vpc
+from flowlogs.models import FlowLog, Instance, Logstore, NetworkInterface, Part, Project, Vpc
 from tests.flowlogs.conftest import make_interface, make_vpc
 from tests.flowlogs.test_pages_flow_logs import CREATE, FRAGMENT, LIST, said, text
 
@@ -29,6 +30,9 @@ FORM = {
     "logstore_name": "flows",
     "description": "",
 }
+
+
+NAMED = f"{CREATE}?project_name=logs&logstore_name=flows"
 
 
 @pytest.fixture
@@ -242,6 +246,92 @@ def test_what_is_wrong_is_said_before_the_form_is_sent(page: Client, vpc: Vpc, l
     assert page.get(CREATE).context["form"].messages == {}
 
 
+def problems(html: str) -> str:
+    """Return what the box beside the form says against it."""
+    found = re.search(r'id="problems"[^>]*>(.*?)</div>', html, re.DOTALL)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "asked", "message"),
+    [
+        pytest.param(
+            lambda: Instance.objects.filter(pk="i-vsw-vpc-1-a-1").update(instance_type="ecs.n1.small"),
+            {},
+            "families that do not support flow logs: i-vsw-vpc-1-a-1 (ecs.n1.small).",
+            id="family",
+        ),
+        pytest.param(
+            lambda: Account.objects.update(flow_log_quota=0), {}, "The quota of 0 flow logs", id="quota"
+        ),
+        pytest.param(Role.objects.all().delete, {}, "the role or its policy is missing", id="gate"),
+        pytest.param(
+            lambda: Region.objects.update(flow_logs_available=False), {}, "not available", id="region"
+        ),
+        pytest.param(
+            lambda: Region.objects.update(ipv6_available=False),
+            {"ip_version": "DualStack"},
+            "Dual-stack flow logs are not available",
+            id="Dual-stack",
+        ),
+        pytest.param(
+            lambda: None,
+            {"path_mode": "single", "traffic_paths": ["vbr"], "traffic_type": "Drop"},
+            "do not record denied traffic",
+            id="denied with a path",
+        ),
+        pytest.param(lambda: None, {"resource_id": "vpc-9"}, "does not exist", id="resource"),
+    ],
+)
+def test_what_cannot_be_created_is_said_in_the_box_before_ok(
+    page: Client,
+    vpc: Vpc,
+    logstore: Logstore,
+    change: Callable[[], object],
+    asked: dict[str, Any],
+    message: str,
+) -> None:
+    change()
+    address = f"{CREATE}?{urlencode({'resource_id': 'vpc-1', **asked}, doseq=True)}"
+    for response in (
+        page.get(address),
+        page.post(CREATE, FORM | asked | {"refresh": "live"}, headers=FRAGMENT),
+    ):
+        assert message in problems(response.content.decode())
+
+
+def test_nothing_is_said_against_what_can_be_created(page: Client, vpc: Vpc, logstore: Logstore) -> None:
+    for html in (page.get(f"{CREATE}?resource_id=vpc-1"), page.get(CREATE)):
+        assert problems(html.content.decode()) == ""
+
+
+@pytest.mark.parametrize(
+    ("others", "asked", "project", "target"),
+    [
+        ([], "", "logs", ""),
+        (["more"], "", "", ""),
+        (["more"], "?project_name=logs", "logs", ""),
+        (["more"], "?project_name=logs&logstore_name=flows", "logs", "flows"),
+        (["more"], "?logstore_name=flows", "", ""),
+    ],
+    ids=["the only project", "several projects", "project named", "Logstore named", "Logstore alone"],
+)
+def test_a_target_is_preselected_only_where_it_is_named(
+    page: Client,
+    logstore: Logstore,
+    others: list[str],
+    asked: str,
+    project: str,
+    target: str,
+) -> None:
+    for name in others:
+        services.create_project(logstore.project.account, logstore.project.region, None, name)
+    form = page.get(CREATE + asked).context["form"]
+    assert [form[name].value() for name in ("project_mode", "logstore_mode")] == ["select", "select"]
+    assert [form[name].value() for name in ("project_name", "logstore_name")] == [project, target]
+
+
 def test_the_report_is_offered_only_where_the_logstore_lacks_it(
     page: Client, vpc: Vpc, logstore: Logstore
 ) -> None:
@@ -249,12 +339,12 @@ def test_the_report_is_offered_only_where_the_logstore_lacks_it(
     Part.objects.create(
         logstore=logstore, path="old.parquet", rows=1200, size=1, hour=old // 3600, min_time=old, max_time=old
     )
-    without = text(page.get(CREATE))
+    without = text(page.get(NAMED))
     assert 'name="analysis_report"' in without
     assert "The Logstore keeps records for 300 days. With the report it keeps records for 7 days." in without
     assert "This deletes 1,200 older records." in without
     services.enable_analysis_report(logstore, None)
-    has = text(page.get(CREATE))
+    has = text(page.get(NAMED))
     assert 'name="analysis_report"' not in has
     assert "The Logstore keeps records for 7 days." in has
 
@@ -263,7 +353,7 @@ def test_the_report_is_off_for_a_logstore_with_records_and_on_for_a_new_one(
     page: Client, logstore: Logstore
 ) -> None:
     checked = r'name="analysis_report"[^>]*checked'
-    assert not re.search(checked, text(page.get(CREATE)))
+    assert not re.search(checked, text(page.get(NAMED)))
     asked = FORM | {"refresh": "1", "logstore_mode": "create", "report_for": "flows"}
     assert re.search(checked, text(page.post(CREATE, asked)))
     asked |= {"report_for": "create"}

@@ -54,14 +54,17 @@ def test_the_panel_says_what_it_comes_to_and_what_is_wrong(
     panel.get_by_role("radio", name="Single paths").check()
     panel.get_by_role("checkbox", name="NAT gateway").check()
     panel.get_by_role("radio", name="Denied Traffic").check()
-    expect(panel.get_by_text("Single sampling paths do not record denied traffic.")).to_be_visible()
+    refused = "Single sampling paths do not record denied traffic."
+    for place in ("#id_traffic_paths_error", "#problems"):
+        expect(panel.locator(place)).to_contain_text(refused)
     assert visitor.findings() == []
     panel.get_by_role("button", name="OK").click()
     expect(panel.get_by_text("Some fields need your attention.")).to_be_visible()
     expect(panel.get_by_role("checkbox", name="IPv4 gateway")).to_be_focused()
     assert visitor.findings() == []
     panel.get_by_role("radio", name="All Traffic").check()
-    expect(panel.get_by_text("Single sampling paths do not record denied traffic.")).to_have_count(0)
+    expect(panel.get_by_text(refused)).to_have_count(0)
+    panel.get_by_label("Logstore name").select_option("flows")
     panel.get_by_label("Key of tag 1").fill("team")
     panel.get_by_label("Key of tag 1").press("Tab")
     expect(panel.get_by_text("cannot start with aliyun or acs:")).to_have_count(0)

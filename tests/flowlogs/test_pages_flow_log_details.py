@@ -14,6 +14,7 @@ from django.utils import timezone
 from console.models import User
 from flowlogs import services, usage
 from flowlogs.models import Closing, Delivery, FlowLog, Instance, Vpc, Window
+from flowlogs.views.flow_log_detail import span
 from tests.flowlogs.conftest import MakeFlowLog, make_interface
 
 LIST = "/cn-hangzhou/flow-logs/"
@@ -118,6 +119,50 @@ def test_deliveries_with_their_lag_and_attempts(
     html = text(page.get(f"{LIST}{flow_log.pk}/?tab=deliveries"))
     for words in ("2026-03-01 12:00 – 12:10", "Supplement 1", "1,234", "63 s", ">3</td>", "Delivered"):
         assert words in html, words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (120, "120 s"),
+        (121, "2 min"),
+        (3599, "59 min"),
+        (3600, "1 h 0 min"),
+        (85_620, "23 h 47 min"),
+        (172_799, "47 h 59 min"),
+        (180_000, "2 d 2 h"),
+    ],
+)
+def test_a_lag_is_told_in_the_unit_that_suits_it(seconds: int, words: str) -> None:
+    assert span(seconds) == words
+
+
+def test_a_long_lag_has_its_seconds_in_the_title(
+    page: Client, make_flow_log: MakeFlowLog, deliver: MakeDeliveries
+) -> None:
+    flow_log = make_flow_log()
+    deliver(flow_log, 1)
+    Delivery.objects.update(delivered_at=datetime.fromtimestamp(START + 600 + 85_620, UTC))
+    html = text(page.get(f"{LIST}{flow_log.pk}/?tab=deliveries"))
+    assert 'title="85,620 s">23 h 47 min</td>' in html
+
+
+@pytest.mark.parametrize("tab", ["deliveries", "ledger"])
+def test_the_latest_window_is_first_whenever_it_was_delivered(
+    page: Client, make_flow_log: MakeFlowLog, deliver: MakeDeliveries, tab: str
+) -> None:
+    flow_log = make_flow_log()
+    deliver(flow_log, 2, since=START + 1200)
+    deliver(flow_log, 2)
+    deliver(flow_log, 1, since=START + 1200, number=1)
+    window = Window.objects.create(vpc=flow_log.vpc, interval=1, start=START + 900)
+    Delivery.objects.create(flow_log=flow_log, closing=Closing.objects.create(window=window, number=0))
+    html = text(page.get(f"{LIST}{flow_log.pk}/?tab={tab}"))
+    found = re.findall(r"2026-03-01 (\d\d:\d\d) – \d\d:\d\d</span>(?: <span class=\"tag\">(\w+ \d))?", html)
+    assert found == [
+        ("12:30", ""), ("12:20", "Supplement 1"), ("12:20", ""), ("12:15", ""), ("12:10", ""), ("12:00", "")
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("tab", ["deliveries", "ledger"])

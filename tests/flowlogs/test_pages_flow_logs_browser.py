@@ -151,6 +151,7 @@ def test_it_works_without_scripts(visit: Visit, owner: User, vpc: Vpc, logstore:
     page.get_by_role("radio", name="vSwitch").check()
     page.get_by_role("button", name="Find").click()
     page.get_by_label("Resource instance").select_option("vsw-vpc-1-b")
+    page.get_by_label("Logstore name").select_option("flows")
     page.get_by_role("button", name="Show what this comes to").click()
     expect(page.get_by_text("It is captured every 10 minutes")).to_be_visible()
     expect(page.get_by_role("row", name="10 min")).to_be_visible()

@@ -12,11 +12,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 from pytest_django.asserts import assertContains, assertNotContains
 
 from console import policies
-from console.models import Account, Change, User
+from console.models import Account, Change, Policy, User
 from console.reference import SYSTEM_POLICIES, VPC_FULL
+from flowlogs import services
 from flowlogs.models import (
     Gateway,
     Instance,
@@ -344,6 +346,84 @@ def test_lists_are_searched_and_filtered_in_their_address(
         assertContains(response, "Clear filter")
 
 
+WEB_1, WEB_2, WEB_B = ENI, "eni-vsw-vpc-1-a-2", "eni-vsw-vpc-1-b-1"
+
+
+@pytest.mark.parametrize(
+    ("watched", "loggers"),
+    [
+        ([], {}),
+        ([("VPC", "vpc-1")], {WEB_1: "log-0", WEB_2: "log-0", WEB_B: "log-0"}),
+        ([("VSwitch", SWITCH)], {WEB_1: "log-0", WEB_2: "log-0"}),
+        ([("NetworkInterface", WEB_B)], {WEB_B: "log-0"}),
+        (
+            [("NetworkInterface", WEB_1), ("VSwitch", SWITCH)],
+            {WEB_1: "log-1 +1", WEB_2: "log-1"},
+        ),
+        (
+            [("NetworkInterface", WEB_1), ("NetworkInterface", WEB_2), ("NetworkInterface", WEB_B)],
+            {WEB_1: "log-0", WEB_2: "log-1", WEB_B: "log-2"},
+        ),
+    ],
+    ids=["nothing", "vpc", "vswitch", "eni", "vswitch-and-eni", "every-eni"],
+)
+@pytest.mark.parametrize("few", [500, 0], ids=["few-vswitches", "many-vswitches"])
+def test_the_list_of_enis_says_what_logs_each_and_is_narrowed_by_it(
+    client: Client,
+    scene: dict[str, Any],
+    owner: User,
+    make_flow_log: MakeFlowLog,
+    monkeypatch: pytest.MonkeyPatch,
+    watched: list[tuple[str, str]],
+    loggers: dict[str, str],
+    few: int,
+) -> None:
+    monkeypatch.setattr("flowlogs.networks.interfaces.MOST_BARE", few)
+    for number, (kind, pk) in enumerate(watched):
+        make_flow_log(name=f"log-{number}", resource_type=kind, resource_id=pk)
+    client.force_login(owner)
+    url = address(scene, "eni", "list")
+    assert logged_by(client, url) == {**dict.fromkeys((WEB_1, WEB_2, WEB_B), "Nothing"), **loggers}
+    assert logged_by(client, f"{url}?logged=yes") == loggers
+    assert logged_by(client, f"{url}?logged=no").keys() == {WEB_1, WEB_2, WEB_B} - loggers.keys()
+    assert logged_by(client, f"{url}?logged=perhaps") == {}
+    bare_there = {WEB_1, WEB_2} - loggers.keys()
+    assert logged_by(client, f"{url}?vswitch={SWITCH}&logged=no").keys() == bare_there
+
+
+def logged_by(client: Client, url: str) -> dict[str, str]:
+    """Return what the last column of the list of ENIs says of each."""
+    rows = client.get(url).context["table"].rows
+    cells = {row.resource.pk: row.cells[-1].cell for row in rows}
+    return {pk: f"{cell.text} {cell.sub}".strip() for pk, cell in cells.items()}
+
+
+def test_a_flow_log_that_is_stopped_logs_nothing_in_the_list(
+    client: Client, scene: dict[str, Any], owner: User, make_flow_log: MakeFlowLog
+) -> None:
+    flow_log = make_flow_log()
+    client.force_login(owner)
+    url = address(scene, "eni", "list")
+    assertContains(client.get(url), f'href="/{HERE}/flow-logs/{flow_log.pk}/"', count=3)
+    services.stop(flow_log, None)
+    services.finish_transition(flow_log.pk)
+    assertNotContains(client.get(url), flow_log.name)
+    assert len(logged_by(client, f"{url}?logged=no")) == 3
+
+
+def test_flow_logs_are_named_only_to_those_who_may_see_them(
+    client: Client, scene: dict[str, Any], reader: User, make_flow_log: MakeFlowLog
+) -> None:
+    flow_log = make_flow_log(name="secret-log")
+    client.force_login(reader)
+    url = address(scene, "eni", "list")
+    assertContains(client.get(url), flow_log.name)
+    denied = {"Effect": "Deny", "Action": "vpc:DescribeFlowLogs", "Resource": "*"}
+    document = {"Version": "1", "Statement": [denied]}
+    reader.policies.add(Policy.objects.create(account=reader.account, name="no-logs", document=document))
+    assertNotContains(client.get(url), flow_log.name)
+
+
 def test_details_of_an_eni_say_what_covers_it(
     client: Client, owner: User, make_flow_log: MakeFlowLog, scene: dict[str, Any]
 ) -> None:
@@ -370,6 +450,17 @@ def test_a_file_with_an_error_writes_nothing_even_when_confirmed(
     before = state()
     assertContains(client.post(url, {"draft": draft}), "1 error: nothing will be imported")
     assert state() == before
+
+
+def test_a_text_with_an_error_stays_in_the_form(client: Client, scene: dict[str, Any], owner: User) -> None:
+    client.force_login(owner)
+    text = '\n[{"id": "vpc-7", "color": 1}, {"id": }]</textarea>'
+    stays = escape(text)
+    response = client.post(address(scene, "vpc", "import"), {"text": text}, follow=True)
+    assertContains(response, f">\n{stays}</textarea>")
+    assertContains(response, "2, column 2, object 1")
+    assertContains(response, "2, column 38, object 2")
+    assertContains(response, "This is not JSON: a value is missing here.")
 
 
 def test_a_draft_is_of_one_account_and_one_kind(
@@ -424,6 +515,28 @@ def test_deleting_wants_the_name(client: Client, scene: dict[str, Any], owner: U
     response = client.post(address(scene, "eni", "delete"), {"confirmation": "another"})
     assertContains(response, "That is not its name.")
     assert NetworkInterface.objects.filter(pk=ENI).exists()
+
+
+def test_what_is_not_empty_cannot_be_deleted_and_says_why(
+    client: Client, scene: dict[str, Any], owner: User
+) -> None:
+    client.force_login(owner)
+    for slug, named in (("vpc", SWITCH), ("vswitch", ENI), ("instance", ENI), ("security-group", ENI)):
+        response = client.get(address(scene, slug, "delete"))
+        assertContains(response, named)
+        assertContains(response, '<button class="button button-danger" disabled>')
+        assertNotContains(response, 'name="confirmation"')
+    response = client.get(address(scene, "eni", "delete"))
+    assertContains(response, '<button class="button button-danger">')
+    assertContains(response, 'name="confirmation"')
+
+
+def test_an_eni_that_nothing_covers_leads_to_its_flow_log(
+    client: Client, scene: dict[str, Any], owner: User
+) -> None:
+    client.force_login(owner)
+    form = f"/{HERE}/flow-logs/create/?resource_type=NetworkInterface&amp;resource_id={ENI}"
+    assertContains(client.get(address(scene, "eni", "detail")), f'href="{form}" data-panel')
 
 
 def test_every_kind_has_a_line_in_the_navigation(client: Client, scene: dict[str, Any], owner: User) -> None:

@@ -39,7 +39,7 @@ class Command(makemessages.Command):
         potfiles: list[str] = super().build_potfiles()
         for potfile in potfiles:
             catalogue = polib.pofile(potfile)
-            known = {entry.msgid for entry in catalogue}
+            known = {entry.msgid for entry in catalogue if not entry.msgctxt}
             catalogue.extend(polib.POEntry(msgid=name) for name in sorted(names.derived() - known))
             catalogue.save()
         return potfiles

@@ -12,6 +12,7 @@ from django.shortcuts import render, resolve_url
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from console import actions
 from console.access import ActionDenied, requires
 from console.htmx import go_to
 from console.models import Policy, User
@@ -70,7 +71,8 @@ def create(request: ConsoleRequest) -> HttpResponse:
         else:
             messages.success(request, _("Policy %(name)s is created.") % {"name": policy.name})
             return go_to(request, DETAIL, policy_id=policy.pk)
-    return render(request, "console/ram/policy_form.html", {"form": form, "most": LONGEST})
+    context = {"form": form, "most": LONGEST, "warning": _warning(form)}
+    return render(request, "console/ram/policy_form.html", context)
 
 
 @require_safe
@@ -83,6 +85,7 @@ def detail(request: ConsoleRequest, policy: Policy) -> HttpResponse:
         "description": described(policy),
         "kinds": _kinds(),
         "document": pretty(policy.document),
+        "warning": actions.warning(policy.document) if policy.account_id else "",
         "holders": list(holders[: SHOWN_USERS + 1]),
         "most": SHOWN_USERS,
         "may_see_users": not refusal(request, LIST_USERS),
@@ -113,6 +116,7 @@ def edit(request: ConsoleRequest, policy: Policy) -> HttpResponse:
         "policy": policy,
         "holders": policy.users.count(),
         "most": LONGEST,
+        "warning": _warning(form, policy.document),
     }
     return render(request, "console/ram/policy_form.html", context)
 
@@ -135,6 +139,12 @@ def delete(request: ConsoleRequest, policy: Policy) -> HttpResponse:
     refused = services.still_attached(holders) if holders else ""
     context = {"policy": policy, "form": form, "refused": refused}
     return render(request, "console/ram/policy_delete.html", context)
+
+
+def _warning(form: PolicyForm, document: object = None) -> str:
+    """Name what the console does not know of the document in a form, or else of the one that is there."""
+    entered = form.cleaned_data.get("document") if form.is_bound else document
+    return actions.warning(entered)
 
 
 def _only_custom(policy: Policy, action: str) -> None:

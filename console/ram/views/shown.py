@@ -16,19 +16,21 @@ from django.utils.translation import gettext_lazy as _
 from console import changes
 from console.models import Change, Policy
 from console.ram import services
+from console.wording import CREATED
 
 SIZES = (10, 20, 50)
 LONGEST_SEARCH = 200
 ENTRIES = 20
 LONGEST_VALUE = 200
 ACTIONS = {
-    services.CREATE_USER: _("Created"),
+    services.CREATE_USER: CREATED,
     services.UPDATE_USER: _("Edited"),
+    services.UPDATE_LOGIN: _("Login changed"),
     services.DELETE_USER: _("Deleted"),
     services.CHANGE_OWN: _("Password changed"),
     services.ATTACH: _("Policy attached"),
     services.DETACH: _("Policy detached"),
-    services.CREATE_POLICY: _("Created"),
+    services.CREATE_POLICY: CREATED,
     services.EDIT_POLICY: _("Edited"),
     services.DELETE_POLICY: _("Deleted"),
 }

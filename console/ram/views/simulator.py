@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, get_resolver
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from console import actions
 from console.access import Reason, explain, require, requires
 from console.models import Policy
 from console.ram.forms import SimulatorForm, pretty
@@ -44,10 +43,13 @@ def simulate(request: ConsoleRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "form": form,
         "names": users.values_list("username", flat=True)[:OFFERED_USERS],
-        "actions": known_actions(),
+        "actions": actions.known(),
     }
     if form.is_valid():
         context |= _result(request, **form.cleaned_data)
+        action = form.cleaned_data["action"]
+        is_known = action.lower() in map(str.lower, actions.known())
+        context["warning"] = actions.said([] if is_known else [action])
     return render(request, "console/ram/simulator.html", context)
 
 
@@ -92,20 +94,3 @@ def _why(reason: Reason, allowed: bool, deciding: list[ShownStatement]) -> str:
     if allowed:
         return _("Statement %(number)s of %(policy)s allows it, and nothing denies it.") % said
     return _("Statement %(number)s of %(policy)s denies it. An explicit Deny wins over every Allow.") % said
-
-
-@cache
-def known_actions() -> list[str]:
-    """Return the actions that the pages of the console need, in their order."""
-    found: set[str] = set()
-
-    def walk(patterns: Any) -> None:
-        for pattern in patterns:
-            if isinstance(pattern, URLPattern):
-                action = getattr(pattern.callback, "required_action", "")
-                found.update({action} if action else ())
-            else:
-                walk(pattern.url_patterns)
-
-    walk(get_resolver().url_patterns)
-    return sorted(found)

@@ -24,6 +24,7 @@ from console.ram.services import (
     DETACH,
     LIST_POLICIES,
     LIST_USERS,
+    UPDATE_LOGIN,
     UPDATE_USER,
 )
 from console.ram.views.access import Act, account_of, on_user, policies_of, refusal
@@ -107,7 +108,7 @@ def edit(request: ConsoleRequest, user: User) -> HttpResponse:
 
 
 @require_POST
-@on_user(UPDATE_USER)
+@on_user(UPDATE_LOGIN)
 def login(request: ConsoleRequest, user: User) -> HttpResponse:
     """Let a RAM user log in, or no longer."""
     enabled = request.POST.get("enabled") == "1"
@@ -122,7 +123,7 @@ def login(request: ConsoleRequest, user: User) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@on_user(UPDATE_USER)
+@on_user(UPDATE_LOGIN)
 def password(request: ConsoleRequest, user: User) -> HttpResponse:
     """Give a RAM user another password; a generated one is in this answer and nowhere else."""
     form = PasswordForm(request.POST or None)
@@ -207,16 +208,16 @@ def _acts(request: ConsoleRequest, user: User) -> dict[str, Act]:
     """Return what can be done to a RAM user."""
     resource = services.user_resource(user)
     untouchable = services.untouchable(user, request.user)
-    update = refusal(request, UPDATE_USER, resource)
+    login = refusal(request, UPDATE_LOGIN, resource) or untouchable
 
     def act(name: str, refused: str) -> Act:
         return Act(resolve_url(f"console:ram-user-{name}", user_id=user.pk), refused)
 
     return {
         "detail": act("detail", ""),
-        "edit": act("edit", update),
-        "login": act("login", update or untouchable),
-        "password": act("password", update or untouchable),
+        "edit": act("edit", refusal(request, UPDATE_USER, resource)),
+        "login": act("login", login),
+        "password": act("password", login),
         "delete": act("delete", refusal(request, DELETE_USER, resource) or untouchable),
         "attach": act("attach", refusal(request, ATTACH, resource)),
     }
