@@ -122,11 +122,11 @@ class NetworkInterfaces(Kind):
     columns = (
         Column(_("ENI"), own("eni"), "name"),
         Column(_("Addresses"), _addresses),
+        Column(_("Logged by"), _loggers, action="vpc:DescribeFlowLogs"),
         Column(_("Public IP address"), plain("public_ip")),
         Column(_("vSwitch"), ref("vswitch", "vswitch")),
         Column(_("ECS instance"), ref("instance", "instance")),
         Column(_("Security groups"), _groups),
-        Column(_("Logged by"), _loggers, action="vpc:DescribeFlowLogs"),
     )
     details = (
         VPC_COLUMN,
