@@ -36,6 +36,7 @@ from tests.flowlogs.conftest import MakeFlowLog, make_interface
 
 HERE, ELSEWHERE = "cn-hangzhou", "cn-beijing"
 XSS = '"><script>alert(1)</script>'
+LOGGED_BY = 2
 SWITCH = "vsw-vpc-1-a"
 ENI = "eni-vsw-vpc-1-a-1"
 NEW: dict[str, dict[str, str]] = {
@@ -392,9 +393,9 @@ def test_the_list_of_enis_says_what_logs_each_and_is_narrowed_by_it(
 
 
 def logged_by(client: Client, url: str) -> dict[str, str]:
-    """Return what the last column of the list of ENIs says of each."""
+    """Return what the list of ENIs says of each in the column after name and addresses."""
     rows = client.get(url).context["table"].rows
-    cells = {row.resource.pk: row.cells[-1].cell for row in rows}
+    cells = {row.resource.pk: row.cells[LOGGED_BY].cell for row in rows}
     return {pk: f"{cell.text} {cell.sub}".strip() for pk, cell in cells.items()}
 
 
