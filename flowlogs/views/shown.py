@@ -113,7 +113,7 @@ class ShownFlowLog:
         self.url = f"{addresses.list}{flow_log.pk}/"
         self.toggle = "stop" if self.is_started else "start"
         self.volume = Volume()
-        self.fee = Decimal(0)
+        self.fee = Decimal("0.00")
         self._request = request
         self._addresses = addresses
 
