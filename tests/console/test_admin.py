@@ -131,6 +131,19 @@ def test_a_setting_names_the_documents_that_it_is_from(
         assert f"{document}: " in str(form.fields[field].help_text)
 
 
+@pytest.mark.parametrize("name", ["admin", "xss-1", "Bad Region/..", "cn-"])
+def test_a_region_whose_pages_could_not_be_reached_is_refused(site: Client, name: str) -> None:
+    row = {"id": name, "name": "Somewhere", "area": "China", "order": "0"}
+    assert site.post(reverse("admin:console_region_add"), row).status_code == 200
+    assert not Region.objects.filter(name="Somewhere").exists()
+
+
+def test_a_region_whose_pages_can_be_reached_is_made(site: Client) -> None:
+    row = {"id": "ap-south-9", "name": "Somewhere", "area": "China", "order": "0"}
+    assert site.post(reverse("admin:console_region_add"), row).status_code == 302
+    assert Region.objects.get(id="ap-south-9").name == "Somewhere"
+
+
 def test_regions_and_areas_are_named_in_the_language_of_the_page(site: Client, region: Region) -> None:
     url = reverse("admin:console_region_changelist") + "?area=Asia+Pacific"
     page = site.get(url, headers={"accept-language": "zh-hans"}).content.decode()

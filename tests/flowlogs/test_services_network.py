@@ -103,6 +103,12 @@ def test_a_name_is_changed_and_noted_before_and_after(net: Net, vpc: Vpc, slug: 
         pytest.param("vswitch", {"vpc_id": ""}, ("vpc_id", "Required"), id="no-vpc"),
         pytest.param("vswitch", {"vpc_id": "vpc-9"}, ("vpc_id", "NotExist"), id="unknown-vpc"),
         pytest.param("vswitch", {"cidr_block": "10.0.1.128/25"}, ("cidr_block", "CidrOverlap"), id="overlap"),
+        pytest.param(
+            "vpc",
+            {"cidr_blocks": " ".join(f"10.0.{block}.0/24" for block in range(101))},
+            ("cidr_blocks", "CidrBlocks"),
+            id="101-blocks",
+        ),
         pytest.param("vswitch", {"cidr_block": "172.16.0.0/24"}, ("cidr_block", "CidrOutside"), id="outside"),
         pytest.param("vswitch", {"cidr_block": "2001:db8::/64"}, ("cidr_block", "CidrBlock"), id="not-ipv4"),
         pytest.param(
