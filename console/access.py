@@ -59,6 +59,10 @@ class Answer:
     decision: policies.Decision = NOT_ASKED
 
 
+OWNER = Answer(True, Reason.OWNER)
+ELSEWHERE = Answer(False, Reason.ELSEWHERE)
+
+
 def explain(user: User | AnonymousUser, action: str, resource: str = "*") -> Answer:
     """Tell whether the user may do this action on this resource, and why.
 
@@ -67,11 +71,11 @@ def explain(user: User | AnonymousUser, action: str, resource: str = "*") -> Ans
     if not isinstance(user, User) or not user.is_active or user.account_id is None:
         return Answer(False, Reason.DISABLED)
     if resource != "*" and _account_of(resource) not in ("*", "", SYSTEM, user.account_id):
-        return Answer(False, Reason.ELSEWHERE)
+        return ELSEWHERE
     if user.is_account_owner:
-        return Answer(True, Reason.OWNER)
+        return OWNER
     try:
-        decision = policies.decide(user.policy_documents, action, resource)
+        decision = policies.decide(user.policy_statements, action, resource)
     except policies.PolicyError as error:
         log.warning("a policy of user %s cannot be followed, so all is denied: %s", user.pk, error)
         return Answer(False, Reason.BROKEN)

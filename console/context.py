@@ -1,10 +1,13 @@
 """What every page of the shell shows: navigation, region menu, theme."""
 
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext
 
 from console import hooks
@@ -40,23 +43,35 @@ class Shell:
         region = self._region_id()
         if region is None:
             return []
+        below = get_script_prefix()
         sections: dict[str, list[dict[str, Any]]] = {}
         for item in hooks.nav_items():
             if item.action and not allowed_here(self.request, item.action):
                 continue
-            url = _region_url(item.url_name, region)
+            url = _region_url(item.url_name, region, below)
             sections.setdefault(item.section, []).append({"label": item.label, "url": url})
         self._mark_current([item for items in sections.values() for item in items])
         return [{"label": label, "entries": items} for label, items in sections.items()]
 
     def areas(self) -> list[dict[str, Any]]:
         """Return the region menu: areas of regions, each with this page's address there."""
-        areas: dict[str, list[dict[str, Any]]] = {}
-        address = self._address_elsewhere()
+        areas: dict[str, list[Region]] = {}
         for region in Region.objects.all():
-            entry = {"region": region, "url": address.format(region.id)}
-            areas.setdefault(region.area, []).append(entry)
-        return [{"label": gettext(area), "regions": regions} for area, regions in areas.items()]
+            areas.setdefault(region.area, []).append(region)
+        return [{"label": gettext(area), "links": self._links(regions)} for area, regions in areas.items()]
+
+    def _links(self, regions: list[Region]) -> SafeString:
+        """Return the items of a list of regions; made here since every page has all of them."""
+        address, here = self._address_elsewhere(), self._region_id()
+        current = mark_safe(' aria-current="true"')
+        return format_html_join(
+            "",
+            '<li><a class="menu-item" href="{}"{}>{}<small>{}</small></a></li>',
+            (
+                (address.format(each.id), current if each.id == here else "", each.label, each.id)
+                for each in regions
+            ),
+        )
 
     def languages(self) -> list[dict[str, Any]]:
         """Return the languages to choose from, each by its own name."""
@@ -111,7 +126,9 @@ def last_region(request: HttpRequest) -> str | None:
     return known if known in ids else next(iter(ids), None)
 
 
-def _region_url(url_name: str, region_id: str) -> str:
+@lru_cache(maxsize=4096)
+def _region_url(url_name: str, region_id: str, _below: str) -> str:
+    """Return the page of a region; ``_below`` is what all addresses begin with, which an answer holds for."""
     try:
         return reverse(url_name, kwargs={"region_id": region_id})
     except NoReverseMatch:

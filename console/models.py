@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console import policies
+from console.policies import Statement
 
 DELIVERY_ROLE = "AliyunVPCLogArchiveRole"
 DELIVERY_POLICY = "AliyunVPCLogArchiveRolePolicy"
@@ -150,6 +151,11 @@ class User(AbstractUser):
     def policy_documents(self) -> list[Any]:
         """The documents of the attached policies, read once for this object."""
         return list(self.policies.values_list("document", flat=True))
+
+    @cached_property
+    def policy_statements(self) -> list[list[Statement]]:
+        """The statements of each of these documents: a page asks about every row. Raises PolicyError."""
+        return [policies.parse(document) for document in self.policy_documents]
 
 
 class Role(models.Model):

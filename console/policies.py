@@ -163,13 +163,13 @@ def read(text: str) -> Any:
     return document
 
 
-def decide(documents: Iterable[object], action: str, resource: str) -> Decision:
-    """Return what these policies together say of an action on a resource, and why. Raises PolicyError."""
+def decide(policies: Iterable[Sequence[Statement]], action: str, resource: str) -> Decision:
+    """Return what policies, each as its statements, together say of an action on a resource, and why."""
     return Decision(
         tuple(
             Match(place, number, statement.allows)
-            for place, document in enumerate(documents)
-            for number, statement in enumerate(parse(document))
+            for place, statements in enumerate(policies)
+            for number, statement in enumerate(statements)
             if statement.covers(action, resource)
         )
     )
@@ -177,7 +177,7 @@ def decide(documents: Iterable[object], action: str, resource: str) -> Decision:
 
 def allow(documents: Iterable[object], action: str, resource: str) -> bool:
     """Tell whether these policies together allow an action on a resource. Raises PolicyError."""
-    return decide(documents, action, resource).allowed
+    return decide(map(parse, documents), action, resource).allowed
 
 
 def unmatched(document: object, actions: Iterable[str]) -> list[str]:

@@ -13,6 +13,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import duckdb
@@ -42,6 +43,9 @@ MOST_ROWS = 3_000_000
 MOST_SAMPLES = 1_000_000
 MOST_INTERFACES = 2000
 MOST_NAMES = 5000
+NEVER = 2**40
+"""An end (Unix s) that does not come."""
+Spans = tuple[tuple[int, int], ...]
 COUNT = f"{count.__module__}:{count.__name__}"
 KINDS = FlowLog.ResourceType
 COLUMNS = {KINDS.VPC: "vpc-id", KINDS.VSWITCH: "vswitch-id", KINDS.ENI: "eni-id"}
@@ -80,7 +84,9 @@ class Estimate:
     ``measured`` of the ENIs have known traffic, of the last ``seconds``; ``share`` of that time was looked at.
     ``approximate`` are the intervals whose records could only be estimated from longer windows, ``by_samples`` those
     corrected by samples of ``sampled_minutes`` that are still there. ``is_partial``: what was recorded is less than
-    what is asked for. ``is_refused``: nothing is counted, for no such flow log can be created.
+    what is asked for. ``is_refused``: nothing is counted, for no such flow log can be created. ``is_waiting``: the
+    engine is busy or counts for a later question of the same user, so that one has to ask again; with ``failed``,
+    nothing is known, whatever the lines say.
     """
 
     enis: int
@@ -94,6 +100,7 @@ class Estimate:
     is_partial: bool = False
     failed: bool = False
     is_refused: bool = False
+    is_waiting: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -123,7 +130,8 @@ def estimate(
 ) -> Estimate:
     """Return what flow logs with these values would generate; ``there`` is their preview.
 
-    Only Logstores that the user may read are asked. Waits at most a few seconds.
+    Only Logstores that the user may read are asked. Waits at most a few seconds; a later question of the same user
+    ends this one.
     """
     if records_nothing(values):
         return Estimate(enis=there.enis, is_refused=True)
@@ -135,7 +143,9 @@ def estimate(
     measured = _Measured(0, 0, Counted())
     if sources and len(resource_ids) <= MOST_NAMES:
         try:
-            measured = _measure(values, resource_ids, there, list(stores.values()), found)
+            measured = _measure(values, resource_ids, there, list(stores.values()), found, by)
+        except (workers.WorkersBusy, workers.WorkerSuperseded):
+            found.is_waiting = True
         except (workers.WorkerFailure, duckdb.Error, OSError) as error:
             logger.warning("the estimate of a flow log failed: %s", error)
             found.failed = True
@@ -216,6 +226,7 @@ def _measure(
     there: Preview,
     logstores: Sequence[Logstore],
     found: Estimate,
+    by: User | None,
 ) -> _Measured:
     """Count the traffic that is known, and say in ``found`` what that is."""
     longest = max(there.now)
@@ -238,9 +249,9 @@ def _measure(
     total = _after(since, known.values())
     looked_at = [known[hour] for hour in chosen]
     share = _after(since, looked_at) / total if total else 0.0
-    begun = _begun(values.resource_type, resource_ids, there, since)
-    eni_seconds = sum(count * _after(at, looked_at) for at, count in begun)
-    seconds = max((_after(at, known.values()) for at, _count in begun), default=0)
+    covered = _covered(values.resource_type, resource_ids, there, logstores, since)
+    eni_seconds = sum(count * _within(spans, looked_at) for spans, count in covered.items())
+    seconds = max((_within(spans, known.values()) for spans in covered), default=0)
     if not eni_seconds:
         return _Measured(0, 0, Counted())
     paths = live.filter(hour__in=chosen).order_by("pk").values_list("path", flat=True)
@@ -256,12 +267,18 @@ def _measure(
         samples=samples,
     )
     counted: Counted = workers.call(
-        COUNT, {"question": question}, deadline=DEADLINE, patience=PATIENCE, kind="query"
+        COUNT,
+        {"question": question},
+        deadline=DEADLINE,
+        patience=PATIENCE,
+        kind="query",
+        latest=f"estimate {by.pk}" if by else "",
     )
-    found.measured, found.seconds, found.share = there.captured, seconds, share
+    enis = min(round(sum(covered.values())), there.enis)
+    found.measured, found.seconds, found.share = enis, seconds, share
     _refine(counted, longest, found)
     found.sampled_minutes = len(samples.windows) * samples.interval if found.by_samples else 0
-    return _Measured(there.captured, eni_seconds, counted)
+    return _Measured(enis, eni_seconds, counted)
 
 
 def wanted(values: FlowLogValues) -> Wanted:
@@ -283,6 +300,52 @@ def _chosen(hours: dict[int, int]) -> list[int]:
 def _after(begun: int, spans: Iterable[tuple[int, int]]) -> int:
     """Return how many seconds of these spans are not before an instant."""
     return sum(max(end - max(start, begun), 0) for start, end in spans)
+
+
+def _within(spans: Spans, others: Iterable[tuple[int, int]]) -> int:
+    """Return how many seconds of the one spans are in the others too; neither overlap among themselves."""
+    return sum(
+        max(min(end, other_end) - max(start, other_start), 0)
+        for other_start, other_end in others
+        for start, end in spans
+    )
+
+
+def _covered(
+    resource_type: str,
+    resource_ids: Collection[str],
+    there: Preview,
+    logstores: Sequence[Logstore],
+    since: int,
+) -> dict[Spans, float]:
+    """Return during which spans (Unix s) how many of the ENIs were covered, ``since`` at the earliest.
+
+    A flow log that was stopped since, and perhaps started again, has left records too: the time of all that wrote
+    to these Logstores counts, once for each ENI. Of many ENIs some are looked at for it.
+    """
+    targets = Q()
+    for logstore in logstores:
+        targets |= Q(flow_log__project_name=logstore.project.name, flow_log__logstore_name=logstore.name)
+    past = Q(until__isnull=True) | Q(until__gt=datetime.fromtimestamp(since, UTC))
+    interfaces = interfaces_of(resource_type, resource_ids)
+    rows = Coverage.objects.filter(targets, past, flow_log__vpc__in=there.vpcs)
+    if not rows.filter(network_interface__in=interfaces.values("pk"), until__isnull=False).exists():
+        return {((at, NEVER),): count for at, count in _begun(resource_type, resource_ids, there, since)}
+    looked_at = min(there.enis, MOST_INTERFACES)
+    some = interfaces.order_by("pk").values("pk")[:looked_at]
+    found = rows.filter(network_interface__in=list(some.values_list("pk", flat=True)))
+    spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for pk, begins, ends in found.order_by("since").values_list("network_interface", "since", "until"):
+        start = max(int(begins.timestamp()), since)
+        end = int(ends.timestamp()) if ends else NEVER
+        before = spans[pk]
+        if before and start <= before[-1][1]:
+            before[-1] = (before[-1][0], max(before[-1][1], end))
+        else:
+            before.append((start, end))
+    return {
+        each: number * there.enis / looked_at for each, number in Counter(map(tuple, spans.values())).items()
+    }
 
 
 def _begun(

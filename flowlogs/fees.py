@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from itertools import accumulate
 
 GB = 2**30
 TB = 1024 * GB
@@ -112,24 +113,25 @@ def cents(fee: Decimal) -> Decimal:
         return fee.quantize(CENT, ROUND_HALF_UP)
 
 
-def shares(sizes: Mapping[str, int]) -> dict[str, Decimal]:
+def shares(sizes: Mapping[str, int], only: Collection[str] | None = None) -> dict[str, Decimal]:
     """Split the generation fee of a region and month among its flow logs, in proportion to their bytes.
 
-    ``sizes`` has every flow log that generated something in the month, deleted ones too. Shares are whole cents,
-    less than a cent beside the exact proportion, and sum to ``bill(total).amount``.
+    ``sizes`` has every flow log that generated something in the month, deleted ones too; ``only`` are those whose
+    shares are wanted, for all of them take a while. Shares are whole cents, less than a cent beside the exact
+    proportion, and sum to ``bill(total).amount``.
     """
     total = sum(sizes.values())
     fee = bill(total).fee
-    found: dict[str, Decimal] = {}
-    before, so_far = Decimal(0), 0
+
+    def reached(size: int) -> Decimal:
+        return cents(fee * size / total) if total else Decimal(0)
+
     with localcontext(EXACT):
         # each share is the difference of two rounded sums, so that all of them together lose nothing
-        for name in sorted(sizes):
-            so_far += sizes[name]
-            reached = cents(fee * so_far / total) if total else Decimal(0)
-            found[name] = reached - before
-            before = reached
-    return found
+        names = sorted(sizes)
+        ends = dict(zip(names, accumulate(map(sizes.__getitem__, names)), strict=True))
+        wanted = names if only is None else sizes.keys() & only
+        return {name: reached(ends[name]) - reached(ends[name] - sizes[name]) for name in wanted}
 
 
 def monthly_estimate(daily: int, beside: int = 0) -> Estimate:

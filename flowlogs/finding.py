@@ -124,16 +124,41 @@ KINDS = (
 )
 
 
+PREFIXES = {
+    "fl": KINDS[0],
+    **{
+        NETWORK[kind.page.removesuffix("-detail")].prefix: kind
+        for kind in KINDS
+        if kind.page.removesuffix("-detail") in NETWORK
+    },
+}
+"""The kinds by what their identifiers begin with."""
+
+
 def find(request: Any, text: str, limit: int) -> Iterator[Found]:
-    """Return what is called so, has the identifier or the address, and may be seen; a query for each kind."""
+    """Return what is called so, has the identifier or the address, and may be seen.
+
+    It takes a query for each kind, and one more to see whether the text is an identifier: then nothing is looked for
+    by name, which takes a look at all names.
+    """
+    by_name = not _is_identifier(text, request.account)
     for kind in KINDS:
-        for row in _matching(kind, request.account, text, limit):
+        for row in _matching(kind, request.account, text, limit, by_name=by_name):
             region = row.region_id if kind.is_regional else row.of_vpc
             if may(request.user, *_permission(kind, region, request.account.pk, row.pk)):
                 detail = getattr(row, kind.detail) if kind.detail else ""
                 url = reverse(f"flowlogs:{kind.page}", args=[region, row.pk])
                 said = " · ".join(filter(None, [region, detail]))
                 yield Found(kind.label, row.name or row.pk, row.pk, url, said)
+
+
+def _is_identifier(text: str, account: Any) -> bool:
+    """Tell whether something of the account has the text as its identifier, of the kind that its prefix says."""
+    kind = PREFIXES.get(text.partition("-")[0])
+    if kind is None:
+        return False
+    mine = {"account": account} if kind.is_regional else {"vpc__account": account}
+    return bool(kind.model._default_manager.filter(pk=text, **mine).exists())
 
 
 def _permission(kind: Kind, region: str, account: str, pk: str) -> tuple[str, str]:
@@ -144,7 +169,7 @@ def _permission(kind: Kind, region: str, account: str, pk: str) -> tuple[str, st
     return kind.action, resource_name("vpc", region, account, path)
 
 
-def _matching(kind: Kind, account: Any, text: str, limit: int) -> QuerySet[Any]:
+def _matching(kind: Kind, account: Any, text: str, limit: int, *, by_name: bool) -> QuerySet[Any]:
     """Return what matches, by identifier.
 
     Of those that are called so, the first few by name: an index has them in this order, so that the database stops
@@ -157,6 +182,8 @@ def _matching(kind: Kind, account: Any, text: str, limit: int) -> QuerySet[Any]:
     else:
         region = Vpc.everything.order_by().filter(pk=OuterRef("vpc")).values("region")
         rows = rows.filter(vpc__in=_vpcs_of(account)).annotate(of_vpc=Subquery(region))
-    named = rows.filter(name__icontains=text).order_by("name", "pk").values("pk")[:limit]
-    matching = begins("pk", text.lower()) | Q(pk__in=named) | kind.also(text, account)
+    matching = begins("pk", text.lower()) | kind.also(text, account)
+    if by_name:
+        named = rows.filter(name__icontains=text).order_by("name", "pk").values("pk")[:limit]
+        matching |= Q(pk__in=named)
     return rows.filter(matching).order_by("pk")[:limit]

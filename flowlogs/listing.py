@@ -63,6 +63,7 @@ def _says(word: str, account: Account, region: Region) -> Q:
         Q(name__icontains=word)
         | Q(pk__icontains=word)
         | Q(resource_id__icontains=word)
+        | Q(vpc=word)
         | Q(resource_name__icontains=word)
     )
     try:

@@ -36,7 +36,7 @@ def blocking(account: Account, vpcs: QuerySet[Any]) -> list[Blocked]:
     """Return which of these VPCs have instances of such families; none where the account has no block.
 
     The types that occur are few whatever the number of instances, so they are asked for first: of all instances,
-    which one pass over the table tells, while those of many VPCs take a search for each instance.
+    which an index tells in a step for each type, while those of many VPCs take a search for each instance.
     """
     if not account.blocks_old_families:
         return []

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Func, IntegerField, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from console.models import Account, Region
@@ -39,6 +40,11 @@ class Logging(NamedTuple):
     delivery_status: str
     delivery_error: str
 
+    @property
+    def is_started(self) -> bool:
+        """Whether it logs anything."""
+        return self.status in COVERING
+
 
 @dataclass(frozen=True)
 class VpcState:
@@ -64,6 +70,11 @@ class VpcState:
         return self.interfaces - self.logged
 
     @property
+    def cidrs(self) -> str:
+        """Its CIDR blocks."""
+        return ", ".join(block.cidr for block in self.vpc.cidr_blocks.all())
+
+    @property
     def runs(self) -> list[tuple[str, int]]:
         """The strip as runs of equal hours: state, and how many."""
         return [(state, len(list(hours))) for state, hours in groupby(self.strip)]
@@ -77,6 +88,17 @@ class VpcState:
     def lossy_hours(self) -> int:
         """In how many of them records were skipped."""
         return self.strip.count(LOSS)
+
+    @property
+    def logging(self) -> list[Logging]:
+        """Its flow logs, those that log something first."""
+        return sorted(self.flow_logs, key=lambda each: not each.is_started)
+
+    @property
+    def stopped(self) -> list[Logging]:
+        """Its flow logs of the whole VPC that would log what nothing logs, if someone started them."""
+        whole = (each for each in self.flow_logs if each.resource_id == self.vpc.pk)
+        return [each for each in whole if each.status == FlowLog.Status.INACTIVE] if self.bare else []
 
     @property
     def failing(self) -> list[Logging]:
@@ -104,7 +126,7 @@ class Overview:
         """How many network interfaces nothing logs."""
         return self.interfaces - self.logged
 
-    @property
+    @cached_property
     def failing(self) -> list[Logging]:
         """The flow logs whose delivery fails."""
         return [flow_log for each in self.vpcs for flow_log in each.failing]
@@ -121,9 +143,10 @@ def overview(account: Account, region: Region, now: datetime | None = None) -> O
     for flow_log in map(Logging._make, found.values_list(*Logging._fields)):
         flow_logs[flow_log.vpc].append(flow_log)
     vswitches: dict[str, list[VSwitch]] = defaultdict(list)
-    for vswitch in VSwitch.objects.filter(vpc__in=vpcs):
+    interfaces: dict[str, int] = {}
+    for vswitch in _vswitches(vpcs):
         vswitches[vswitch.vpc_id].append(vswitch)
-    interfaces = _interfaces(vpcs)
+        interfaces[vswitch.pk] = vswitch.interfaces_here
     alone = _logged_alone(account, region, vpcs)
     last_day = _last_day(account, region, at)
     states = [
@@ -172,9 +195,15 @@ def _covered(flow_logs: Iterable[Logging]) -> set[str]:
     }
 
 
-def _interfaces(vpcs: list[Vpc]) -> dict[str, int]:
-    """Return how many network interfaces each vSwitch has."""
-    return _by_vswitch(NetworkInterface.objects.filter(vpc__in=vpcs))
+def _vswitches(vpcs: list[Vpc]) -> QuerySet[Any]:
+    """Return the vSwitches of these VPCs with how many network interfaces each has.
+
+    Counted vSwitch by vSwitch in its index, and ungrouped: grouping takes twice as long.
+    """
+    there = NetworkInterface.objects.filter(vswitch=OuterRef("pk")).order_by()
+    number = Func(function="COUNT", template="%(function)s(*)", output_field=IntegerField())
+    counted = there.annotate(number=number).values("number")
+    return VSwitch.objects.filter(vpc__in=vpcs).annotate(interfaces_here=Subquery(counted))
 
 
 def _logged_alone(account: Account, region: Region, vpcs: list[Vpc]) -> dict[str, int]:
@@ -183,13 +212,7 @@ def _logged_alone(account: Account, region: Region, vpcs: list[Vpc]) -> dict[str
         account=account, region=region, resource_type=Type.ENI, status__in=COVERING
     ).order_by()
     watched = NetworkInterface.objects.filter(pk__in=own.values("resource_id"), vpc__in=vpcs)
-    return _by_vswitch(watched)
-
-
-def _by_vswitch(interfaces: QuerySet[NetworkInterface]) -> dict[str, int]:
-    # by VPC first, which is the order of the index: nothing is sorted
-    rows = interfaces.order_by().values_list("vpc", "vswitch").annotate(number=Count("*"))
-    return {vswitch: number for _vpc, vswitch, number in rows}
+    return dict(watched.order_by().values_list("vswitch").annotate(number=Count("*")))
 
 
 def _last_day(account: Account, region: Region, now: datetime) -> dict[str, tuple[Volume, list[str]]]:

@@ -284,14 +284,8 @@ DELIVERY_REMEDIES: Mapping[str, Rule] = {
 }
 STOPPING_REASONS = ("ProjectNotExist", "LogstoreNotExist")
 """Reasons that stop the flow log in the back end (SEED4); the others are waited out."""
-OBSTACLES = frozenset(
-    {
-        *("GateActivate", "GateAuthorize", "GateLogService", "RegionUnavailable", "Quota", "QuotaSeveral"),
-        *("ResourceNotExist", "OnlyInterfaces", "WithoutInterface", "InstanceFamily"),
-        *("IpVersionRegion", "DeniedTrafficPath"),
-    }
-)
-"""Rules about what is chosen and where, not about what is typed: they hold whatever else is entered."""
+NOT_YET = frozenset({"Required", "TrafficPathEmpty"})
+"""Rules that what is not chosen yet breaks: while a form is being filled in, that is no fault."""
 GATE_CODES: Mapping[str, str] = {
     "activate": "GateActivate",
     "authorize": "GateAuthorize",

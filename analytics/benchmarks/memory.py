@@ -45,6 +45,12 @@ def pss_of_tree(roots: Iterable[int]) -> int:
     return total
 
 
+def seconds_of(process: int) -> float:
+    """Return the seconds of a processor that a process has used so far, in all its threads."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def run(folder: Path) -> Iterator[Measure]:
     """Measure a running, idle installation of its own: web, worker, beat and collector."""
     with installation(folder) as running:

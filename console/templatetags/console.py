@@ -1,14 +1,15 @@
 """What every template of the console writes the same way: bytes, counts, times, states, identifiers, icons."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from django import template
 from django.core.paginator import Page
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext
@@ -21,11 +22,12 @@ register = template.Library()
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 DOTS = {"success", "error", "warning", "info", "pending", "off"}
 NOTHING = "-"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 @register.filter
 def bytesize(value: float | None) -> str:
-    """Return a number of bytes as people read it: 1536 is 1.5 KB.
+    """Return a number of bytes as people read it: 1536 is 1.5 KB. Number and unit stay on one line.
 
     The one way to write bytes on all pages, in charts and in bills alike: each unit is 1024 of the one before, so a
     GB is 2**30 bytes, as the cloud bills it (10 TB are 10 240 GB). Rates alone, such as bps, are decimal.
@@ -35,9 +37,9 @@ def bytesize(value: float | None) -> str:
     size = float(value)
     for unit in UNITS[:-1]:
         if abs(size) < 1024:
-            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
+            return f"{size:,.0f}{NO_BREAK}{unit}" if unit == "B" else f"{size:,.1f}{NO_BREAK}{unit}"
         size /= 1024
-    return f"{size:,.1f} {UNITS[-1]}"
+    return f"{size:,.1f}{NO_BREAK}{UNITS[-1]}"
 
 
 @register.filter
@@ -93,6 +95,12 @@ def copyable(value: object) -> SafeString:
 
 
 @register.filter
+def strip(runs: Iterable[tuple[str, int]]) -> SafeString:
+    """Return the parts of a strip of time: runs of one kind (class of the strip), and how long each is."""
+    return format_html_join("", '<i class="{}" style="flex-grow:{}"></i>', runs)
+
+
+@register.filter
 def panel_base(request: Any) -> str:
     """Return the template that a panel extends: a dialog when htmx fetches it, a page of its own otherwise."""
     return "console/panel_dialog.html" if is_fragment(request) else "console/panel_page.html"
@@ -125,11 +133,12 @@ def attribute(value: object, name: str) -> Any:
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """Return one of the icons of static/console/icons.svg; what it stands for is said in words beside it."""
-    return format_html(
-        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>',
-        static("console/icons.svg"),
-        name,
-    )
+    return _icon(static("console/icons.svg"), name)
+
+
+@cache
+def _icon(file: str, name: str) -> SafeString:
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', file, name)
 
 
 def _relative(moment: datetime) -> str:

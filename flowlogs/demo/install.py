@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from console.models import Region, User
+from console.models import Account, Change, Region, User
 from console.services import DEMO_ACCOUNT, activate_flow_logs, activate_log_service, authorize_delivery
 from flowlogs import inventory, services
 from flowlogs.demo import history
@@ -25,10 +26,12 @@ from flowlogs.models import (
     Instance,
     IntervalChange,
     InventoryVersion,
+    Logstore,
     NetworkAcl,
     NetworkAclRule,
     NetworkInterface,
     NetworkInterfaceAddress,
+    Project,
     RouteEntry,
     SecurityGroup,
     SecurityGroupRule,
@@ -52,9 +55,11 @@ def install() -> bool:
     settings.FLOWLOG_SPOOL.mkdir(parents=True, exist_ok=True)
     history.write(settings.FLOWLOG_SPOOL, start * 1000, end_ms)
     with transaction.atomic():
+        last = Change.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         _open_gates(owner)
         for network in NETWORKS:
             _Builder(network, owner, start).build()
+        _back_date(owner.account, _instant(start), last)
         Collector.objects.create(
             id=history.COLLECTOR,
             is_history=True,
@@ -90,6 +95,20 @@ def _open_gates(owner: User) -> None:
     activate_flow_logs(owner.account, owner)
     activate_log_service(owner.account, owner)
     authorize_delivery(owner.account, owner)
+
+
+def _back_date(account: Account | None, since: datetime, last: int) -> None:
+    """Let everything have been made when the history begins, and so say the changes after the ``last`` one."""
+    Change.objects.filter(account=account, pk__gt=last).update(at=since)
+    made: tuple[QuerySet[Any], ...] = (
+        Vpc.objects.filter(account=account),
+        NetworkInterface.objects.filter(vpc__account=account),
+        Project.objects.filter(account=account),
+        Logstore.objects.filter(project__account=account),
+        FlowLog.objects.filter(account=account),
+    )
+    for rows in made:
+        rows.update(created_at=since)
 
 
 @dataclass
@@ -261,12 +280,11 @@ class _Builder:
             is_demo=True,
         )
         services.finish_transition(flow_log.pk)
-        self._back_date(flow_log)
+        self._cover(flow_log)
 
-    def _back_date(self, flow_log: FlowLog) -> None:
+    def _cover(self, flow_log: FlowLog) -> None:
         """Let a flow log have run since the beginning of the history."""
         since = _instant(self.start)
-        FlowLog.objects.filter(pk=flow_log.pk).update(created_at=since)
         Coverage.objects.filter(flow_log=flow_log).update(since=since)
         IntervalChange.objects.filter(network_interface__vpc=self.vpc).update(since=since)
 

@@ -1,4 +1,4 @@
-"""The form that confirms the deletion of several flow logs."""
+"""The forms that confirm what is done to several flow logs at once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from django.utils.translation import gettext_lazy as _
 from .shared import REQUIRED
 
 
+class BatchStopForm(forms.Form):
+    """That the flow logs named are to be stopped; they can be started again, so nothing is typed."""
+
+    confirmation = forms.CharField(initial="stop", widget=forms.HiddenInput)
+
+
 class BatchDeleteForm(forms.Form):
     """How many flow logs are to be deleted, typed to confirm it."""
+
+    wrong = _("That is not the number of flow logs.")
 
     confirmation = forms.CharField(
         error_messages=REQUIRED,
@@ -27,5 +35,5 @@ class BatchDeleteForm(forms.Form):
         """Refuse anything but the number."""
         typed: str = self.cleaned_data["confirmation"].strip()
         if typed != str(self.number):
-            raise forms.ValidationError(_("That is not the number of flow logs."))
+            raise forms.ValidationError(self.wrong)
         return typed

@@ -20,6 +20,9 @@ from .shared import INTERVALS, MINUTES, REFRESHES, REQUIRED, TRAFFIC_PATHS, add_
 
 SELECT = "select"
 CREATE = "create"
+NEW_PROJECT = "new/new"
+NEW = {CREATE, NEW_PROJECT}
+"""What the page notes of its target where the Logstore is to be created, alone or with its project."""
 ALL_SCENARIOS = "all"
 SINGLE_PATHS = "single"
 ONE_AT_A_TIME = (FlowLog.ResourceType.VPC, FlowLog.ResourceType.VSWITCH)
@@ -148,6 +151,7 @@ class FlowLogForm(forms.Form):
             refusal = {FlowLog.IpVersion.DUAL_STACK.value: _("Not available in this region")}
             self.HELP = {**self.HELP, "ip_version": refusal}
         show_more_tags(self.fields["tags"], spare_tags)
+        self._before = self._current("report_for")
         if searches:
             self._offer_resources()
         self._offer_projects()
@@ -240,27 +244,42 @@ class FlowLogForm(forms.Form):
             return {name: [str(each) for each in errors] for name, errors in self.errors.items()}
         found: dict[str, list[str]] = {}
         for each in self._broken if self.is_live else ():
-            # what is missing is not wrong yet
-            if each.code != "Required":
+            if each.code not in rules.NOT_YET:
                 found.setdefault(each.field, []).append(said(each.code, each.params))
         return found
 
     @property
     def obstacles(self) -> list[str]:
-        """Why nothing could be created of what is chosen, of a form that is still being filled in.
+        """Why nothing could be created of what is entered, of a form that is still being filled in.
 
         It is said beside what the flow logs come to, though beside its field too: otherwise that looks possible.
         """
         if self.is_bound:
             return []
-        found = [said(each.code, each.params) for each in self._broken if each.code in rules.OBSTACLES]
+        found = [said(each.code, each.params) for each in self._broken if each.code not in rules.NOT_YET]
         return list(dict.fromkeys(found))
+
+    @property
+    def missing(self) -> list[str]:
+        """The labels of what is still to be chosen or entered, of a form that is still being filled in."""
+        if self.is_bound:
+            return []
+        fields = [each.field for each in self._broken if each.code in rules.NOT_YET]
+        return [str(self.fields[name].label) for name in dict.fromkeys(fields)]
+
+    @property
+    def lacks_paths(self) -> bool:
+        """Whether single sampling paths are asked for, but none is chosen: what they record is not known."""
+        return self.has_single_paths and not self._list("traffic_paths")
+
+    @property
+    def records_nothing(self) -> bool:
+        """Whether denied traffic of single paths is asked for, which is not recorded."""
+        return self.has_single_paths and self._current("traffic_type") == FlowLog.TrafficType.DROP
 
     def clean(self) -> None:
         """Say at once all that is wrong, so that nobody has to send the form twice to learn it."""
         super().clean()
-        if self.has_single_paths and not self._list("traffic_paths"):
-            self.add_error("traffic_paths", said("TrafficPathEmpty"))
         add_violations(self, [each for each in self._broken if each.field not in self.errors])
 
     @cached_property
@@ -271,6 +290,10 @@ class FlowLogForm(forms.Form):
             for instance, interfaces in self._instances.items()
             if not interfaces
         ]
+        if self.lacks_paths:
+            # whichever path is chosen, denied traffic of it is not recorded
+            code = "DeniedTrafficPath" if self.records_nothing else "TrafficPathEmpty"
+            found.append(Violation(code, "traffic_paths"))
         # a dictionary knows no key twice
         return found + [each for each in rules.tags(self._tags) if each not in found]
 
@@ -335,7 +358,8 @@ class FlowLogForm(forms.Form):
         if self.creates_project:
             suggestion = f"flowlog-{self.account.pk}-{self.region.pk}"
             self._suggest("project_mode", CREATE)
-            self._suggest("project_name", suggestion, unless_in=names)
+            # a name that is taken may be what was chosen before, but not what was typed
+            self._suggest("project_name", suggestion, unless_in=() if self._before == NEW_PROJECT else names)
             return
         self._suggest("project_mode", SELECT)
         # where there is a choice, nobody chooses for the user
@@ -346,7 +370,7 @@ class FlowLogForm(forms.Form):
         names = [each.name for each in self.logstores]
         if self.creates_logstore:
             self._suggest("logstore_mode", CREATE)
-            self._suggest("logstore_name", "flow-logs", unless_in=names)
+            self._suggest("logstore_name", "flow-logs", unless_in=() if self._before in NEW else names)
             return
         self._suggest("logstore_mode", SELECT)
         self._suggest("logstore_name", "", only_in=names)
@@ -355,9 +379,12 @@ class FlowLogForm(forms.Form):
 
     def _offer_report(self) -> None:
         about = CREATE if self.creates_logstore else self._current("logstore_name")
-        if self._current("report_for") != about:
+        if self.creates_project:
+            about = NEW_PROJECT
+        if self._before != about and not {self._before, about} <= NEW:
             # a new Logstore has it by default; in one with records it would shorten how long they are kept
-            self.initial.update(report_for=about, analysis_report=self.creates_logstore)
+            self.initial["analysis_report"] = self.creates_logstore
+        self.initial["report_for"] = about
 
     def _suggest(
         self, name: str, value: str, *, unless_in: Sequence[str] = (), only_in: Sequence[str] | None = None

@@ -100,7 +100,8 @@ class NetworkAclRule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.direction} {self.order}: {self.policy} {self.protocol} {self.cidr}"
+        said = f"{self.get_policy_display()} {self.get_protocol_display()} {self.cidr}"
+        return f"{self.get_direction_display()} {self.order}: {said}"
 
 
 class VSwitch(Kept):
@@ -139,7 +140,10 @@ class Instance(Kept):
     class Meta(Kept.Meta):
         verbose_name = _("ECS instance")
         ordering = ["name", "id"]
-        indexes = [models.Index(fields=["name", "id"], condition=LIVE, name="instance_live_by_name")]
+        indexes = [
+            models.Index(fields=["name", "id"], condition=LIVE, name="instance_live_by_name"),
+            models.Index(fields=["instance_type"], condition=LIVE, name="instance_live_by_type"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name or gettext('Instance')} ({self.id})"
@@ -197,7 +201,9 @@ class SecurityGroupRule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.direction} {self.priority}: {self.policy} {self.protocol} {self.cidr or self.peer_group_id}"
+        peer = self.cidr or self.peer_group_id
+        said = f"{self.get_policy_display()} {self.get_protocol_display()} {peer}"
+        return f"{self.get_direction_display()} {self.priority}: {said}"
 
 
 class NetworkInterface(Kept):
@@ -218,7 +224,9 @@ class NetworkInterface(Kept):
         verbose_name = _("elastic network interface")
         ordering = ["name", "id"]
         indexes = [
-            models.Index(fields=["vpc", "vswitch"], condition=LIVE, name="eni_live_by_place"),
+            # with the column of the condition, without which SQLite looks up each row that it counts
+            models.Index(fields=["vpc", "deleted_at"], condition=LIVE, name="eni_live_by_vpc"),
+            models.Index(fields=["vswitch", "deleted_at"], condition=LIVE, name="eni_live_by_vswitch"),
             models.Index(fields=["name", "id"], condition=LIVE, name="eni_live_by_name"),
             models.Index(
                 fields=["public_ip"], condition=Q(public_ip__isnull=False), name="eni_by_public_address"

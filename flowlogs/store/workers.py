@@ -42,6 +42,10 @@ class WorkersBusy(WorkerTimeout):
     """No worker became free in time; the function was not started."""
 
 
+class WorkerSuperseded(WorkerFailure):
+    """A later call with the same ``latest`` took its place; it was ended, or never started."""
+
+
 class WorkerDied(WorkerFailure):
     """The worker process ended without an answer; the call may be tried again."""
 
@@ -79,16 +83,18 @@ def call(
     patience: float | None = None,
     memory_limit: int | None = None,
     kind: Kind = "pipeline",
+    latest: str = "",
 ) -> Any:
     """Run ``package.module:function`` with keyword arguments in an engine worker and return its value.
 
     ``patience`` is how many seconds to wait for a free worker (None: ``deadline``), ``deadline`` how many
     the function may take from then on. Raises WorkersBusy and WorkerTimeout.
+    Of calls of one process with the same ``latest`` only the last one goes on: the others raise WorkerSuperseded.
     ``memory_limit`` is the greatest address space in bytes. Arguments and value are pickled. An exception
     of the function is raised here as itself where it can be pickled, else as WorkerError.
     """
     request = pickle.dumps((target, dict(kwargs), memory_limit), pickle.HIGHEST_PROTOCOL)
-    with _pools[kind].worker(deadline if patience is None else patience) as worker:
+    with _pools[kind].worker(deadline if patience is None else patience, latest) as worker:
         succeeded, content = pickle.loads(worker.ask(request, deadline))  # noqa: S301 - our own child
         if succeeded:
             return content
@@ -136,6 +142,7 @@ class _Worker:
         self.connection: Connection[Any, Any] = Connection(ours.detach())
         self.idle_since = 0.0
         self.spent = False
+        self.turn: _Turn | None = None
 
     def ask(self, request: bytes, deadline: float) -> bytes:
         """Send a request and wait for its answer; raises WorkerTimeout or WorkerDied."""
@@ -169,6 +176,14 @@ def _ending(process: subprocess.Popen[bytes]) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """A call, and whether a later one has taken its place."""
+
+    latest: str
+    is_superseded: bool = False
+
+
 class _Pool:
     """The workers of one kind. An idle one is used again, last used first, until its time is over."""
 
@@ -176,16 +191,25 @@ class _Pool:
         self._changed = threading.Condition()
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
+        self._turns: dict[str, _Turn] = {}
         self._reaper: threading.Timer | None = None
 
     @contextmanager
-    def worker(self, timeout: float) -> Iterator[_Worker]:
+    def worker(self, timeout: float, latest: str = "") -> Iterator[_Worker]:
         """Lend a worker, started if none is idle; raises WorkersBusy after ``timeout`` seconds."""
-        worker = self._take(timeout)
+        turn = self._begin(latest)
         try:
-            yield worker
+            worker = self._take(timeout, turn)
+            try:
+                yield worker
+            finally:
+                self._give_back(worker)
+        except WorkerFailure as error:
+            if turn.is_superseded:
+                raise WorkerSuperseded("a later call took its place") from error
+            raise
         finally:
-            self._give_back(worker)
+            self._end(turn)
 
     def shutdown(self) -> None:
         """Kill every worker of this pool."""
@@ -204,11 +228,34 @@ class _Pool:
         with self._changed:
             return [worker.process.pid for worker in (*self._idle, *self._busy)]
 
-    def _take(self, timeout: float) -> _Worker:
+    def _begin(self, latest: str) -> _Turn:
+        """End the call whose place this one takes, if there is one."""
+        turn = _Turn(latest)
+        if not latest:
+            return turn
         with self._changed:
-            if not self._changed.wait_for(self._has_room, timeout):
+            before, self._turns[latest] = self._turns.get(latest), turn
+            if before is not None:
+                before.is_superseded = True
+                for worker in self._busy:
+                    if worker.turn is before:
+                        worker.process.kill()
+                self._changed.notify_all()
+        return turn
+
+    def _end(self, turn: _Turn) -> None:
+        with self._changed:
+            if self._turns.get(turn.latest) is turn:
+                del self._turns[turn.latest]
+
+    def _take(self, timeout: float, turn: _Turn) -> _Worker:
+        with self._changed:
+            if not self._changed.wait_for(lambda: turn.is_superseded or self._has_room(), timeout):
                 raise WorkersBusy(f"all {_limits.workers} engine workers were busy for {timeout:g} s")
+            if turn.is_superseded:
+                raise WorkerSuperseded("a later call took its place")
             worker = self._reusable() or _Worker()
+            worker.turn = turn
             self._busy.add(worker)
             return worker
 
@@ -224,16 +271,21 @@ class _Pool:
         return None
 
     def _give_back(self, worker: _Worker) -> None:
-        alive = worker.is_alive()
-        if not alive:
-            worker.end()
         with self._changed:
-            self._busy.discard(worker)
-            if alive:
+            # one that is being ended may still seem alive
+            is_ended = worker.turn is not None and worker.turn.is_superseded
+            if worker.is_alive() and not is_ended:
+                self._busy.discard(worker)
+                worker.turn = None
                 worker.idle_since = time.monotonic()
                 self._idle.append(worker)
                 self._schedule_reaper()
-            self._changed.notify()
+                self._changed.notify_all()
+                return
+        worker.end()
+        with self._changed:
+            self._busy.discard(worker)
+            self._changed.notify_all()
 
     def _schedule_reaper(self) -> None:
         if self._reaper is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.forms import Form
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.translation import gettext as _
@@ -17,25 +18,25 @@ from console.access import ActionDenied, login_first, may, resource_name
 from console.htmx import is_fragment
 from console.requests import ConsoleRequest
 from flowlogs import services
-from flowlogs.forms.batch import BatchDeleteForm
+from flowlogs.forms.batch import BatchDeleteForm, BatchStopForm
 from flowlogs.models import FlowLog
 from flowlogs.rules import RuleError
 from flowlogs.views.flow_log_acts import asked_for, reasons_of
 from flowlogs.views.shown import ACTIONS, LIST
 
 MOST = 200
-DELETE = "delete"
+STOP, DELETE = "stop", "delete"
 CHANGED = "flow-logs-changed"
 """The event at which the list asks for itself again."""
 Service = Callable[[FlowLog, Any], None]
 SERVICES: dict[str, Service] = {
     "start": lambda flow_log, by: services.start(flow_log, by),
-    "stop": lambda flow_log, by: services.stop(flow_log, by),
+    STOP: lambda flow_log, by: services.stop(flow_log, by),
     DELETE: lambda flow_log, by: services.delete(flow_log, by),
 }
 HEADINGS = {
     "start": gettext_lazy("Start flow logs"),
-    "stop": gettext_lazy("Stop flow logs"),
+    STOP: gettext_lazy("Stop flow logs"),
     DELETE: gettext_lazy("Delete flow logs"),
 }
 
@@ -52,7 +53,8 @@ class Result:
 def flow_log_batch(request: Any, region_id: str) -> HttpResponse:
     """Do one thing to each chosen flow log; what is refused is said for each, the others go on.
 
-    Deleting asks first, naming what will be deleted. Who may not do it to any of them gets the answer 403.
+    Deleting, and stopping several, ask first, naming what they are about. Who may not do it to any of them gets the
+    answer 403.
     """
     if not request.user.is_authenticated:
         return login_first(request)
@@ -68,12 +70,10 @@ def flow_log_batch(request: Any, region_id: str) -> HttpResponse:
         return redirect(next_page)
     if not any(_may(request, action, flow_log) for flow_log in flow_logs):
         raise ActionDenied(ACTIONS[action])
-    context: dict[str, Any] = {"heading": HEADINGS[action], "next": next_page}
-    if action == DELETE:
-        sent = request.POST if "confirmation" in request.POST else None
-        form = BatchDeleteForm(sent, number=len(flow_logs))
-        if not form.is_valid():
-            return _panel(request, context | {"flow_logs": flow_logs, "form": form})
+    context: dict[str, Any] = {"heading": HEADINGS[action], "next": next_page, "act": action}
+    form = _confirmation(request, action, len(flow_logs))
+    if form and not form.is_valid():
+        return _panel(request, context | {"flow_logs": flow_logs, "form": form})
     results = [_done(SERVICES[action], flow_log, request) for flow_log in flow_logs]
     done = [result for result in results if not result.refusal]
     if len(done) < len(results):
@@ -81,10 +81,20 @@ def flow_log_batch(request: Any, region_id: str) -> HttpResponse:
             result.flow_log.refresh_from_db(fields=["status"])
         return _panel(request, context | {"results": results, "done": len(done)})
     messages.success(request, _success(action, len(done)))
-    if action == DELETE and is_fragment(request):
+    if form and is_fragment(request):
         # an empty panel closes it; the list below asks for itself, and has the message
         return HttpResponse(headers={"HX-Trigger": CHANGED})
     return redirect(next_page)
+
+
+def _confirmation(request: ConsoleRequest, action: str, number: int) -> Form | None:
+    """Return the form that has to be confirmed before; none where nothing is asked."""
+    sent = request.POST if "confirmation" in request.POST else None
+    if action == DELETE:
+        return BatchDeleteForm(sent, number=number)
+    if action == STOP and number > 1:
+        return BatchStopForm(sent)
+    return None
 
 
 def _chosen(request: ConsoleRequest) -> list[FlowLog]:
@@ -114,7 +124,7 @@ def _done(service: Service, flow_log: FlowLog, request: ConsoleRequest) -> Resul
 def _success(action: str, number: int) -> str:
     texts = {
         "start": ngettext("%(number)s flow log is starting.", "%(number)s flow logs are starting.", number),
-        "stop": ngettext("%(number)s flow log is stopping.", "%(number)s flow logs are stopping.", number),
+        STOP: ngettext("%(number)s flow log is stopping.", "%(number)s flow logs are stopping.", number),
         DELETE: ngettext(
             "%(number)s flow log is being deleted.", "%(number)s flow logs are being deleted.", number
         ),

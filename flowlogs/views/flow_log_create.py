@@ -47,6 +47,8 @@ SAID = (
 )
 ESTIMATE_KEPT = 60
 """Seconds for which the same question has the same answer."""
+MOST_TRIES = 10
+"""How often the page asks by itself while the engine is busy."""
 
 
 @dataclass
@@ -97,13 +99,22 @@ def _shown(request: ConsoleRequest, form: FlowLogForm, section: str | None) -> H
     if outlook and form.is_live and (section == "cost" or not is_fragment(request)):
         outlook.estimate = _estimate(request, form, outlook.preview)
     if section == "cost":
-        return render(request, "flowlogs/flow_log_cost.html", context)
+        return render(request, "flowlogs/flow_log_cost.html", context | _next_try(request, outlook))
     context |= {"report_deletes": _deleted_by_report(form), "report_days": REPORT_RETENTION}
     if section in SECTIONS:
         context["said_fields"] = [name for name in SAID if name not in SECTIONS[section]]
         return render(request, "flowlogs/flow_log_live.html", context)
     context["gates"] = access.gates(request.account)
     return render(request, "flowlogs/flow_log_create.html", context)
+
+
+def _next_try(request: ConsoleRequest, outlook: Outlook | None) -> dict[str, Any]:
+    """Return which time the page asks again for what it costs; after a while, only when told to."""
+    before = request.POST.get("tries", "")
+    tries = int(before) + 1 if before.isdecimal() and len(before) < 3 else 1
+    if outlook and outlook.estimate and outlook.estimate.is_waiting and tries > MOST_TRIES:
+        outlook.estimate.is_waiting, outlook.estimate.failed = False, True
+    return {"tries": tries}
 
 
 def _created(flow_logs: list[FlowLog]) -> str:
@@ -160,7 +171,7 @@ def _outlook(request: ConsoleRequest, form: FlowLogForm) -> Outlook | None:
 
 def _estimate(request: ConsoleRequest, form: FlowLogForm, there: Preview) -> Estimate | None:
     """Return what the flow logs would generate and cost, as computed within the last minute."""
-    if not there.enis:
+    if not there.enis or form.lacks_paths:
         return None
     values, ids = form.first(), form.resource_ids
     asked = (
@@ -188,7 +199,7 @@ def _estimate(request: ConsoleRequest, form: FlowLogForm, there: Preview) -> Est
             there,
             indexed=form.will_be_indexed,
         )
-        if not found.failed:
+        if not (found.failed or found.is_waiting):
             cache.set(key, found, ESTIMATE_KEPT)
     return found
 

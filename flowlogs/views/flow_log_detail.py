@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from console import changes
 from console.htmx import is_fragment
 from console.requests import ConsoleRequest
+from console.wording import sentences
 from flowlogs import ledger, old_families, scope, usage
 from flowlogs.models import Closing, Coverage, Delivery, FlowLog, IntervalChange, Vpc
 from flowlogs.rules import DELIVERY_REASONS, INTERVALS
@@ -153,8 +154,8 @@ def page_of(request: ConsoleRequest, flow_log: FlowLog, tab: str) -> dict[str, A
         "flow_log": row.flow_log,
         "here": request.get_full_path(),
         "tabs": [
-            Tab(label, scope_url if key == SCOPE else _tab_url(row, key), key == tab)
-            for key, label in TABS.items()
+            Tab(_label(row, key), scope_url if key == SCOPE else _tab_url(row, key), key == tab)
+            for key in TABS
         ],
         "scope_url": scope_url,
     }
@@ -173,13 +174,17 @@ def span(seconds: int) -> str:
     return gettext("%(days)s d %(hours)s h") % {"days": days, "hours": rest // 60}
 
 
+def _label(row: ShownFlowLog, key: str) -> Any:
+    return _("Coverage") if key == SCOPE and not row.has_scope else TABS[key]
+
+
 def _tab_url(row: ShownFlowLog, key: str) -> str:
     return row.url if key == CONFIGURATION else f"{row.url}?tab={key}"
 
 
 def _configuration(request: ConsoleRequest, row: ShownFlowLog) -> dict[str, Any]:
     flow_log = row.flow_log
-    fees = usage.month_fees(request.account, request.region)
+    fees = usage.month_fees(request.account, request.region, [flow_log.pk])
     count_volumes([row], usage.month_of([flow_log.pk]), fees)
     last = flow_log.deliveries.select_related("closing__window").order_by("-id").first()
     vpc = Vpc.objects.filter(pk=flow_log.vpc_id)
@@ -199,7 +204,7 @@ def _deliveries(request: ConsoleRequest, row: ShownFlowLog) -> dict[str, Any]:
         "page": page,
         "deliveries": found,
         "waiting": _waiting(row.flow_log),
-        "first_delivery": "" if found else _first_delivery(row.flow_log),
+        "first_delivery": "" if found else _first_delivery(row),
     }
 
 
@@ -252,9 +257,13 @@ def _page_of_deliveries(request: ConsoleRequest, flow_log: FlowLog) -> Any:
     return Paginator(found, ROWS).get_page(request.GET.get("page"))
 
 
-def _first_delivery(flow_log: FlowLog) -> str:
-    """Say when something is delivered for the first time."""
-    end = _first_window_end(flow_log)
+def _first_delivery(row: ShownFlowLog) -> str:
+    """Say when something is delivered for the first time, or what is to be done before."""
+    if row.flow_log.delivery_status == FlowLog.DeliveryStatus.FAILED:
+        return sentences(row.delivery_reason, row.delivery_remedy)
+    if row.flow_log.status == FlowLog.Status.INACTIVE:
+        return gettext("Start the flow log to capture traffic.")
+    end = _first_window_end(row.flow_log)
     if end is None:
         return gettext("The first delivery follows about a minute after the end of the first window.")
     return gettext(

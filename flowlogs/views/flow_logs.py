@@ -119,7 +119,6 @@ def _context(request: ConsoleRequest, asked: dict[str, Any], columns: tuple[str,
         "asked": asked,
         "is_filtered": is_filtered(asked),
         "here": _address(request, request.GET),
-        "above": request.path.removesuffix("flow-logs/"),
         "state": request.GET.urlencode(),
         "columns": columns,
         "headings": [(column, f"-{column.sort}") for column in shown_columns],
@@ -144,7 +143,7 @@ def _rows(request: ConsoleRequest, ids: Sequence[str], *, with_volumes: bool) ->
     found = {flow_log.pk: flow_log for flow_log in flow_logs_of(request).filter(pk__in=ids)}
     rows = shown((found[pk] for pk in ids if pk in found), request)
     if with_volumes:
-        fees = usage.month_fees(request.account, request.region)
+        fees = usage.month_fees(request.account, request.region, ids)
         count_volumes(rows, usage.month_of(ids), fees)
     return rows
 
@@ -212,7 +211,7 @@ def _batch_refusals(request: ConsoleRequest) -> list[tuple[str, str, str]]:
 def _lines(request: ConsoleRequest, ids: Sequence[str]) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow([csv_cell(heading) for heading in HEADINGS])
-    fees = usage.month_fees(request.account, request.region)
+    fees = usage.month_fees(request.account, request.region, ids)
     for at in range(0, len(ids), AT_ONCE):
         some = ids[at : at + AT_ONCE]
         rows = _rows(request, some, with_volumes=False)

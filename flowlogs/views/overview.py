@@ -19,6 +19,8 @@ from django.views.decorators.http import require_safe
 from console import access
 from console.access import requires
 from console.requests import ConsoleRequest
+from console.wording import sentences
+from flowlogs import listing
 from flowlogs.forms import said
 from flowlogs.models import Exporter, ExporterBinding, FlowLog
 from flowlogs.networks.kinds import KINDS
@@ -31,6 +33,7 @@ from flowlogs.views.shown import CREATE, DESCRIBE, create_url, missing_gates
 
 VPCS = 20
 SHOWN_BLOCKED = 3
+SHOWN_FAILING = 3
 
 
 @dataclass(frozen=True)
@@ -90,21 +93,55 @@ def _advice(request: ConsoleRequest, state: Overview, gates: list[str]) -> Itera
             _("VPCs"),
         )
         return
-    yield from _failures(region.pk, state, gates)
-    yield from _exporters(request)
-    yield from _bare(request, state, gates)
+    if not state.interfaces:
+        yield Advice(
+            _("No VPC of this region has an ENI yet"),
+            _("Create or import its vSwitches and ENIs, so that there is something to log."),
+            _list_url(request, "eni"),
+            _("ENIs"),
+        )
+    advice = [
+        *_failures(request, state, gates),
+        *_exporters(request),
+        *_stopped(request, state, gates),
+        *_bare(request, state, gates),
+    ]
+    yield from advice
+    if state.interfaces and not advice and not gates:
+        yield _all_well(request, state)
 
 
-def _failures(region_id: str, state: Overview, gates: list[str]) -> Iterator[Advice]:
+def _all_well(request: ConsoleRequest, state: Overview) -> Advice:
+    text = _("Look at the records, or at what they cost under Usage and Fees.")
+    if not state.volume.records:
+        text = _("The first records arrive about a minute after the end of the first window.")
+    url = reverse("analytics:log-service", args=[request.region.pk])
+    return Advice(_("Every ENI of this region is logged"), text, url, _("Log Service"), "success")
+
+
+def _failures(request: ConsoleRequest, state: Overview, gates: list[str]) -> Iterator[Advice]:
+    region_id = request.region.pk
     # what a missing gate holds up is said once, with the gates
     failing = [each for each in state.failing if not gates or each.delivery_error != REVOKED]
-    for flow_log in failing[:3]:
+    for flow_log in failing[:SHOWN_FAILING]:
         remedy = DELIVERY_REMEDIES.get(flow_log.delivery_error)
         yield Advice(
             _("%(name)s does not deliver") % {"name": flow_log.name},
             gettext(remedy.message) if remedy else "",
             reverse("flowlogs:flow-log-detail", args=[region_id, flow_log.pk]),
             _("Flow log details"),
+            "error",
+        )
+    more = len(failing) - SHOWN_FAILING
+    if more > 0:
+        yield Advice(
+            ngettext(
+                "%(count)s more flow log does not deliver", "%(count)s more flow logs do not deliver", more
+            )
+            % {"count": more},
+            _("The list says of each why, and what to do."),
+            f"{reverse('flowlogs:flow-log-list', args=[region_id])}?status={listing.FAILED}",
+            _("Flow Log"),
             "error",
         )
 
@@ -130,17 +167,38 @@ def _exporters(request: ConsoleRequest) -> Iterator[Advice]:
     )
 
 
-def _bare(request: ConsoleRequest, state: Overview, gates: list[str]) -> Iterator[Advice]:
-    bare = [each for each in state.vpcs if each.bare]
-    if not bare or state.flow_logs >= circumstances.quota(request.account):
-        if bare:
-            yield Advice(
-                _("The quota of this region is used up"),
-                said("Quota", {"quota": circumstances.quota(request.account)}),
-                kind="warning",
+def _stopped(request: ConsoleRequest, state: Overview, gates: list[str]) -> Iterator[Advice]:
+    """Name what is made already and has only to be started; what stopped by itself is said among the failures."""
+    found = [
+        (each, flow_log)
+        for each in state.vpcs
+        for flow_log in each.stopped[:1]
+        if not gates and flow_log.delivery_status != FlowLog.DeliveryStatus.FAILED
+    ]
+    for each, flow_log in found[:SHOWN_FAILING]:
+        count = {"count": f"{each.bare:,}", "name": each.vpc.name or each.vpc.pk}
+        yield Advice(
+            _("%(name)s is not started") % {"name": flow_log.name},
+            ngettext(
+                "Until it is, %(count)s ENI of VPC %(name)s is logged by nothing.",
+                "Until it is, %(count)s ENIs of VPC %(name)s are logged by nothing.",
+                each.bare,
             )
+            % count,
+            reverse("flowlogs:flow-log-detail", args=[request.region.pk, flow_log.pk]),
+            _("Flow log details"),
+        )
+
+
+def _bare(request: ConsoleRequest, state: Overview, gates: list[str]) -> Iterator[Advice]:
+    bare = [each for each in state.vpcs if each.bare and not each.stopped]
+    if not bare or gates:
         return
-    if not access.allowed_here(request, CREATE) or gates:
+    quota = circumstances.quota(request.account)
+    if state.flow_logs >= quota:
+        yield Advice(
+            _("The quota of this region is used up"), said("Quota", {"quota": quota}), kind="warning"
+        )
         return
     yield from _blocked(request, [each.blocked for each in bare if each.blocked])
     free = [each for each in bare if each.blocked is None]
@@ -158,6 +216,11 @@ def _bare(request: ConsoleRequest, state: Overview, gates: list[str]) -> Iterato
             first.bare,
         )
     url = _list_url(request, "eni")
+    if not access.allowed_here(request, CREATE):
+        missing = _("You need the permission %(action)s.") % {"action": CREATE}
+        text = sentences(missing, _("The owner of the account can give it to you."))
+        yield Advice(title, text, url and f"{url}?logged=no", _("ENIs"))
+        return
     yield Advice(
         format_html('<a href="{}?logged=no">{}</a>', url, title) if url else title,
         text % {"count": f"{first.bare:,}", "name": first.vpc.name or first.vpc.pk},

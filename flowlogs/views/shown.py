@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -77,12 +77,25 @@ class Act:
     refusal: Any = ""
 
 
+class Acts(dict[str, Act]):
+    """What can be done to a flow log, by name, each worked out when a page asks for it."""
+
+    def __init__(self, find: Callable[[str], Act]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, name: str) -> Act:
+        """Work out one of them."""
+        return self.setdefault(name, self._find(name))
+
+
 class Addresses:
     """The addresses that rows lead to, worked out once for all rows of a page."""
 
     def __init__(self, region_id: str) -> None:
         self.region_id = region_id
         self.list = reverse(LIST, args=[region_id])
+        self._above = self.list.removesuffix("flow-logs/")
         self._pages: dict[str, str] = {}
 
     def resource(self, kind: str, resource_id: str) -> str:
@@ -93,6 +106,10 @@ class Addresses:
             except NoReverseMatch:
                 self._pages[kind] = ""
         return self._pages[kind].replace(PLACE, resource_id)
+
+    def from_list(self, url: str) -> str:
+        """Return an address of the region as a row of the list writes it: shorter."""
+        return f"../{url.removeprefix(self._above)}" if url else ""
 
     def logstore(self, project: str, logstore: str) -> str:
         """Return the search page of a Logstore."""
@@ -118,9 +135,9 @@ class ShownFlowLog:
         self._addresses = addresses
 
     @cached_property
-    def acts(self) -> dict[str, Act]:
+    def acts(self) -> Acts:
         """What can be done to it, by name."""
-        return {name: self._act(name, action) for name, action in ACTIONS.items()}
+        return Acts(self._act)
 
     @property
     def turn(self) -> Act:
@@ -138,6 +155,26 @@ class ShownFlowLog:
         """The page of what it watches; empty where there is none."""
         kind = RESOURCE_PAGES[FlowLog.ResourceType(self.flow_log.resource_type)]
         return self._addresses.resource(kind, self.flow_log.resource_id)
+
+    @property
+    def resource_from_list(self) -> str:
+        """The page of what it watches, as its row writes it."""
+        return self._addresses.from_list(self.resource_url)
+
+    @property
+    def logstore_from_list(self) -> str:
+        """Where its records are searched, as its row writes it."""
+        return self._addresses.from_list(self.logstore_url)
+
+    @property
+    def interval(self) -> str:
+        """How often its records are made."""
+        return gettext("%(minutes)s min") % {"minutes": self.flow_log.interval}
+
+    @property
+    def has_scope(self) -> bool:
+        """Whether "View ENI Collection Scope" is offered: where it watches more than one ENI (SEED4)."""
+        return self.flow_log.resource_type != FlowLog.ResourceType.ENI
 
     @property
     def vpc_url(self) -> str:
@@ -160,6 +197,11 @@ class ShownFlowLog:
         return self.flow_log.delivery_error in STOPPING_REASONS and getattr(
             self.flow_log, "has_target", False
         )
+
+    @property
+    def wants_target(self) -> bool:
+        """Whether it does not deliver for want of a project or Logstore."""
+        return self.flow_log.delivery_error in STOPPING_REASONS and not self.is_recreated
 
     @property
     def delivery_reason(self) -> str:
@@ -185,8 +227,8 @@ class ShownFlowLog:
             return ""
         return self._addresses.logstore(flow_log.project_name, flow_log.logstore_name)
 
-    def _act(self, name: str, action: str) -> Act:
-        flow_log = self.flow_log
+    def _act(self, name: str) -> Act:
+        flow_log, action = self.flow_log, ACTIONS[name]
         url = f"{self.url}{name}/"
         resource = resource_name("vpc", flow_log.region_id, flow_log.account_id, f"flowlog/{flow_log.pk}")
         if not may(self._request.user, action, resource):

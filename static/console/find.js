@@ -27,12 +27,23 @@
     }
   });
 
+  // Esc empties the field first, as search fields do, then closes.
+  function leave() {
+    if (!field.value || document.activeElement !== field) {
+      dialog.close();
+      return;
+    }
+    field.value = "";
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
   dialog.addEventListener("keydown", (event) => {
     const links = [...dialog.querySelectorAll("#find-body a")];
     const at = links.indexOf(document.activeElement);
     if (event.key === "ArrowDown" && at + 1 < links.length) links[at + 1].focus();
     else if (event.key === "ArrowUp") (at > 0 ? links[at - 1] : field).focus();
     else if (event.key === "Enter" && event.target === field && links.length > 0) links[0].click();
+    else if (event.key === "Escape") leave();
     else return;
     event.preventDefault();
   });

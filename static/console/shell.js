@@ -82,15 +82,17 @@
   let fetching = 0;
   let timer = 0;
 
-  document.addEventListener("htmx:beforeRequest", () => {
+  document.addEventListener("htmx:beforeRequest", (event) => {
     fetching += 1;
     if (fetching === 1) timer = setTimeout(() => root.classList.add("is-loading"), 300);
+    // htmx itself says nothing of an answer to what has left the page meanwhile
+    event.detail.xhr.addEventListener("loadend", fetched);
   });
 
-  document.addEventListener("htmx:afterRequest", () => {
-    fetching = Math.max(0, fetching - 1);
+  function fetched() {
+    fetching -= 1;
     if (fetching > 0) return;
     clearTimeout(timer);
     root.classList.remove("is-loading");
-  });
+  }
 })();

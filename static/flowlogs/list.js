@@ -1,25 +1,8 @@
-// The list of flow logs: choose all, count what is chosen, copy identifiers, edit the interval in its cell.
+// The list of flow logs: copy identifiers, edit the interval in its cell, acts of rows.
 "use strict";
 
 (() => {
   const section = () => document.getElementById("flow-logs");
-
-  function boxes() {
-    return [...section().querySelectorAll("input[name=ids]")];
-  }
-
-  function tellChosen() {
-    const all = section().querySelector("[data-choose-all]");
-    if (!all) return;
-    const chosen = boxes().filter((box) => box.checked);
-    all.hidden = false;
-    all.checked = chosen.length > 0 && chosen.length === boxes().length;
-    all.indeterminate = chosen.length > 0 && !all.checked;
-    for (const box of boxes()) box.closest("tr").setAttribute("aria-selected", String(box.checked));
-    for (const button of section().querySelectorAll("[data-batch]")) button.disabled = chosen.length === 0;
-    const count = document.getElementById("chosen-count");
-    count.textContent = chosen.length ? count.dataset.text.replace("%s", chosen.length) : "";
-  }
 
   // Copy buttons and the Edit of each interval would be a third of the page, and are of no use without scripts.
   function offerCopies() {
@@ -54,25 +37,16 @@
       for (const link of cell.querySelectorAll("a:not([href$='/scope/'])")) link.dataset.panel = "";
       for (const act of refused) {
         const there = cell.querySelector(`[data-act=${act.dataset.act}], a[href$="/${act.dataset.act}/"]`);
-        if (!there) cell.lastElementChild.before(act.cloneNode(true));
+        if (!there) cell.insertBefore(act.cloneNode(true), cell.querySelector("a[href$='/scope/']"));
       }
     }
   }
 
   function dress() {
     offerActs();
-    tellChosen();
     offerCopies();
     offerEdits();
   }
-
-  document.addEventListener("change", (event) => {
-    if (!event.target.closest("#flow-logs")) return;
-    if (event.target.matches("[data-choose-all]")) {
-      for (const box of boxes()) box.checked = event.target.checked;
-    }
-    if (event.target.matches("[data-choose-all], [name=ids]")) tellChosen();
-  });
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-inline]");
@@ -82,7 +56,6 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.target.matches("#flow-logs input[type=checkbox]")) event.preventDefault();
     const cancel = event.target.closest("[data-inline-form]")?.querySelector("button[data-inline]");
     if (!cancel || event.key !== "Escape") return;
     cancel.click();

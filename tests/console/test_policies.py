@@ -140,19 +140,19 @@ def test_a_decision_names_the_statements_that_decide() -> None:
             {"Effect": "Deny", "Action": "vpc:Delete*", "Resource": "*"},
         ]
     }
-    found = decide([policy("Allow", "log:*"), both], "vpc:DeleteFlowLog", FLOW_LOG)
+    found = decide([parse(policy("Allow", "log:*")), parse(both)], "vpc:DeleteFlowLog", FLOW_LOG)
     assert not found.allowed
     assert found.matches == (Match(1, 0, True), Match(1, 1, False))
     assert found.deciding == (Match(1, 1, False),)
-    found = decide([policy("Allow", "log:*"), both], "vpc:CreateFlowLog", FLOW_LOG)
+    found = decide([parse(policy("Allow", "log:*")), parse(both)], "vpc:CreateFlowLog", FLOW_LOG)
     assert found.allowed
     assert found.deciding == (Match(1, 0, True),)
-    assert decide([both], "log:GetProject", FLOW_LOG).deciding == ()
+    assert decide([parse(both)], "log:GetProject", FLOW_LOG).deciding == ()
 
 
 @given(documents, names, names)
 def test_only_what_decides_is_needed(others: list[Any], action: str, resource: str) -> None:
-    found = decide(others, action, resource)
+    found = decide(map(parse, others), action, resource)
     alone = [{"Statement": [others[each.document]["Statement"][each.statement]]} for each in found.deciding]
     assert allow(alone, action, resource) is found.allowed
 

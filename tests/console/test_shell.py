@@ -1,5 +1,6 @@
 """What every page has: headers, navigation, regions, static files, error pages."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -120,8 +121,8 @@ def test_foreign_host_is_a_bad_request(client: Client, db: None) -> None:
     assert client.get("/login/", headers={"host": "example.com"}).status_code == 400
 
 
-def shell_of(user: User, region: Region) -> Shell:
-    request: Any = RequestFactory().get("/authorize/")
+def shell_of(user: User, region: Region, path: str = "/authorize/") -> Shell:
+    request: Any = RequestFactory().get(path)
     request.user, request.region, request.account = user, region, user.account
     request.resolver_match = None
     return Shell(request)
@@ -143,9 +144,20 @@ def test_navigation_shows_what_the_user_may_see(
 
 
 def test_region_menu_is_grouped_by_area(owner: User, region: Region) -> None:
-    areas = {area["label"]: area["regions"] for area in shell_of(owner, region).areas()}
+    areas = {area["label"]: area["links"] for area in shell_of(owner, region).areas()}
     assert set(areas) == {"China", "Asia Pacific", "Europe & Americas", "Middle East"}
-    assert areas["Middle East"][0]["url"] == "/?region=me-east-1"
+    assert '<a class="menu-item" href="/?region=me-east-1">' in areas["Middle East"]
+    assert areas["China"].count(' aria-current="true"') == 1
+    assert f' aria-current="true">{region.label}<small>{region.id}</small>' in areas["China"]
+
+
+def test_an_address_in_the_region_menu_cannot_become_markup(owner: User, region: Region) -> None:
+    shell = shell_of(owner, region, "/cn-hangzhou/{x}<b>/")
+    shell.request.path = "/cn-hangzhou/{x}\"><b>/"
+    shell.request.resolver_match = SimpleNamespace(kwargs={"region_id": "cn-hangzhou"})  # type: ignore[assignment]
+    [first, *_others] = shell.areas()
+    assert "{x}&quot;&gt;&lt;b&gt;" in first["links"]
+    assert "<b>" not in first["links"]
 
 
 def test_home_leads_to_the_asked_or_the_last_region(client: Client, owner: User) -> None:

@@ -12,7 +12,8 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from console.models import Role
+from console import changes
+from console.models import Change, Role
 from console.services import DEMO_ACCOUNT, ensure_owner
 from flowlogs import demo, inventory, models, spool
 from flowlogs.attribute import ACCEPT, FROM_RULES, REJECT, attribute
@@ -183,6 +184,27 @@ def test_flow_logs_seem_to_have_run_all_the_time_that_history_speaks_of(installe
         for row in spool.read(path).datagrams
     ]
     assert collector.decoded_through < min(received) <= max(received) <= collector.sealed_through
+
+
+def test_what_was_made_and_its_change_history_tell_the_same_date(installed):
+    start = models.Collector.objects.get(pk=history.COLLECTOR).decoded_through // 1000
+    noted = Change.objects.filter(account=DEMO_ACCOUNT)
+    for model in (models.FlowLog, models.Vpc, models.NetworkInterface, models.Project, models.Logstore):
+        made = set(model.objects.values_list("created_at", flat=True))
+        assert {int(at.timestamp()) for at in made} == {start}, model
+    flow_logs = models.FlowLog.objects.values_list("pk", flat=True)
+    assert set(flow_logs) <= set(noted.values_list("resource_id", flat=True))
+    assert {int(at.timestamp()) for at in noted.values_list("at", flat=True)} == {start}
+
+
+def test_changes_from_before_the_demo_keep_their_date(db, monkeypatch, tmp_path, settings):
+    settings.FLOWLOG_SPOOL = tmp_path
+    monkeypatch.setattr(install, "DAY", 7_200)
+    owner, _created = ensure_owner("demo", DEMO_ACCOUNT, "Demo", is_demo=True)
+    changes.note("ram:Test", "User", "own", by=owner, account_id=DEMO_ACCOUNT)
+    before = Change.objects.get(resource_id="own").at
+    assert demo.ensure()
+    assert Change.objects.get(resource_id="own").at == before
 
 
 def test_an_inventory_of_the_users_own_is_not_rewritten(db, monkeypatch, tmp_path, settings, account, region):

@@ -7,8 +7,9 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from console.models import Account, User
-from flowlogs import estimates, fees, usage
+from console.models import Account, Policy, User
+from console.reference import LOG_READ_ONLY
+from flowlogs import estimates, fees, services, usage
 from flowlogs.aggregate import LINE_OVERHEAD
 from flowlogs.estimates import Estimate, Line, estimate
 from flowlogs.models import FlowLog, IntervalChange, Logstore
@@ -226,6 +227,24 @@ def test_logstores_that_the_user_may_not_read_are_not_asked(lab: Lab, stranger: 
     assert not ask(lab, clerk).is_known
 
 
+@pytest.mark.parametrize("again", ["started again", "another beside it"])
+def test_what_was_captured_before_a_stop_is_not_taken_for_the_traffic_since(lab: Lab, again: str) -> None:
+    """The records of a day divided by a minute of coverage would be a thousand times too many."""
+    flow_log = captured(lab, interval=10)
+    before = ask(lab)
+    services.stop(flow_log, None)
+    services.finish_transition(flow_log.pk)
+    if again == "started again":
+        services.start(flow_log, None)
+        services.finish_transition(flow_log.pk)
+    else:
+        lab.flow_log(resource_type="NetworkInterface", resource_id="eni-a", interval=10)
+    after = ask(lab)
+    assert after.measured == before.measured == 3
+    for interval in (1, 5, 10):
+        assert lines(after)[interval].records == pytest.approx(lines(before)[interval].records, rel=0.02)
+
+
 def test_an_engine_that_takes_too_long_is_said_and_not_waited_for(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +261,36 @@ def test_an_engine_that_takes_too_long_is_said_and_not_waited_for(
     assert len(found.lines) == 3
     assert limits["deadline"] == 3.0
     assert limits["kind"] == "query"
+
+
+@pytest.mark.parametrize(
+    ("error", "waits"),
+    [
+        (workers.WorkersBusy("all were busy"), True),
+        (workers.WorkerSuperseded("a later one"), True),
+        (workers.WorkerTimeout("too long"), False),
+        (workers.WorkerDied("gone"), False),
+    ],
+    ids=["busy", "superseded", "too long", "died"],
+)
+def test_one_that_could_not_be_counted_yet_is_asked_again(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, error: workers.WorkerFailure, waits: bool
+) -> None:
+    captured(lab, interval=1)
+    places: list[object] = []
+
+    def call(*_args: object, latest: str, **_given: object) -> object:
+        places.append(latest)
+        raise error
+
+    monkeypatch.setattr(workers, "call", call)
+    clerk, other = (User.objects.create_user(name, account=lab.account) for name in ("clerk", "other"))
+    for user in (clerk, other):
+        user.policies.set(Policy.objects.filter(account=None, name__in=[LOG_READ_ONLY]))
+    for user in (clerk, clerk, other):
+        found = ask(lab, user)
+        assert (found.is_waiting, found.failed) == (waits, not waits)
+    assert places[0] == places[1] != places[2], "a later question takes the place of one of the same person"
 
 
 def test_of_many_records_some_whole_hours_are_looked_at(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

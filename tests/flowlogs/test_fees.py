@@ -67,6 +67,12 @@ def test_shares_sum_to_the_bill_and_are_in_proportion(sizes: dict[str, int]) -> 
         assert sizes[name] or not share
 
 
+@given(st.dictionaries(NAMES, st.integers(0, 80 * TB)), st.sets(NAMES))
+def test_the_shares_of_some_are_those_that_they_have_among_all(sizes: dict[str, int], some: set[str]) -> None:
+    among_all = fees.shares(sizes)
+    assert fees.shares(sizes, only=some) == {name: among_all[name] for name in some & sizes.keys()}
+
+
 def test_the_share_of_a_flow_log_is_its_part_of_the_volume() -> None:
     assert fees.shares({"a": 75 * GB, "b": 25 * GB}) == {"a": Decimal("26.36"), "b": Decimal("8.79")}
 

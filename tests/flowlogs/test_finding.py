@@ -90,3 +90,14 @@ def test_it_costs_the_same_however_much_is_found(
     with django_assert_max_num_queries(16):  # type: ignore[attr-defined]
         page = found(client, "log-")
     assert page.count("<li>") == 6
+
+
+def test_what_is_an_identifier_here_is_not_looked_for_by_name(
+    client: Client, owner: User, stranger: User, vpc: Vpc, make_flow_log: MakeFlowLog
+) -> None:
+    flow_log = make_flow_log(name="of-eni-vsw-vpc-1-a-1")
+    client.force_login(owner)
+    assert flow_log.pk not in found(client, "eni-vsw-vpc-1-a-1")
+    assert flow_log.pk in found(client, "eni-vsw-vpc-1-a")
+    Vpc.objects.update(account=stranger.account)
+    assert flow_log.pk in found(client, "eni-vsw-vpc-1-a-1")

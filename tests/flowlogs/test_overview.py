@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from console.models import Account, Region, Role, User
 from flowlogs import services
-from flowlogs.models import Coverage, FlowLog, NetworkInterface, Usage, Vpc
+from flowlogs.models import Coverage, Exporter, ExporterBinding, FlowLog, NetworkInterface, Usage, Vpc
 from flowlogs.models.usage import HOUR
 from flowlogs.overview import LOSS, NONE, OK, overview
 from tests.browsing import Visitor
@@ -122,7 +122,7 @@ def test_it_costs_the_same_number_of_queries_however_much_there_is(
     make_flow_log(resource_type="NetworkInterface", resource_id="eni-vsw-vpc-1-a-1")
     client.force_login(owner)
     client.get(PAGE)
-    with django_assert_num_queries(17) as few:  # type: ignore[attr-defined]
+    with django_assert_num_queries(16) as few:  # type: ignore[attr-defined]
         client.get(PAGE)
     many_flow_logs(30)
     for number in range(2, 8):
@@ -163,8 +163,12 @@ def test_no_flow_log_is_advised_where_instances_keep_it_out(
         (lambda account: Account.objects.update(flow_log_quota=0), "The quota of this region is used up"),
         (lambda account: None, "3 ENIs are logged by nothing"),
         (lambda account: None, "Nothing sends flows yet"),
+        (
+            lambda account: NetworkInterface.objects.update(deleted_at=timezone.now()),
+            "No VPC of this region has an ENI yet",
+        ),
     ],
-    ids=["gates", "region", "no VPC", "quota", "bare", "no exporter"],
+    ids=["gates", "region", "no VPC", "quota", "bare", "no exporter", "no ENI"],
 )
 def test_it_says_what_to_do_next(
     client: Client, owner: User, vpc: Vpc, change: Callable[[object], object], said: str
@@ -172,6 +176,69 @@ def test_it_says_what_to_do_next(
     change(owner.account)
     client.force_login(owner)
     assert said in client.get(PAGE).content.decode()
+
+
+def stop(flow_log: FlowLog) -> None:
+    services.stop(flow_log, None)
+    services.finish_transition(flow_log.pk)
+
+
+def test_a_flow_log_that_is_stopped_is_marked_and_only_has_to_be_started(
+    client: Client, owner: User, make_flow_log: MakeFlowLog
+) -> None:
+    stop(make_flow_log(name="asleep"))
+    client.force_login(owner)
+    page = client.get(PAGE).content.decode()
+    assert "asleep</a> (Not Started)</span>" in page
+    assert "asleep is not started" in page
+    assert "Until it is, 3 ENIs of VPC vpc-1 are logged by nothing." in page
+    assert "are logged by nothing</a>" not in page, "no second one is advised"
+    for number in range(3):
+        make_flow_log(
+            name=f"awake-{number}", resource_type="NetworkInterface", resource_id="eni-vsw-vpc-1-a-1"
+        )
+    page = client.get(PAGE).content.decode()
+    assert "awake-2</a></span>" in page, "those that log something come first"
+    assert "(Not Started)" not in page
+    assert 'flow-logs/?search=vpc-1">All 4</a>' in page
+    assert client.get("/cn-hangzhou/flow-logs/?search=vpc-1").context["page"].paginator.count == 4
+
+
+def test_where_all_is_well_it_says_so_and_where_to_look(
+    client: Client, owner: User, make_flow_log: MakeFlowLog, account: Account, vpc: Vpc
+) -> None:
+    exporter = Exporter.objects.create(id="exp-1", account=account, address="192.0.2.1")
+    ExporterBinding.objects.create(exporter=exporter, vpc=vpc)
+    flow_log = make_flow_log()
+    client.force_login(owner)
+    page = client.get(PAGE).content.decode()
+    assert "Every ENI of this region is logged" in page
+    assert "The first records arrive about a minute after the end of the first window." in page
+    assert 'href="/cn-hangzhou/log-service/"' in page.partition("next-title")[2]
+    services.delivery_failed(flow_log.pk, "UnknownError")
+    assert "Every ENI of this region is logged" not in client.get(PAGE).content.decode()
+
+
+def test_more_failures_than_are_named_lead_to_the_list_of_them(
+    client: Client, owner: User, make_flow_log: MakeFlowLog
+) -> None:
+    for number in range(5):
+        services.delivery_failed(make_flow_log(name=f"log-{number}").pk, "UnknownError")
+    client.force_login(owner)
+    page = client.get(PAGE).content.decode()
+    assert "2 more flow logs do not deliver" in page
+    assert 'href="/cn-hangzhou/flow-logs/?status=failed"' in page
+    found = client.get("/cn-hangzhou/flow-logs/?status=failed")
+    assert found.context["page"].paginator.count == 5
+
+
+def test_who_may_not_create_is_told_what_is_bare_and_whom_to_ask(
+    client: Client, reader: User, vpc: Vpc
+) -> None:
+    client.force_login(reader)
+    page = client.get(PAGE).content.decode()
+    assert "3 ENIs are logged by nothing" in page
+    assert "You need the permission vpc:CreateFlowLog. The owner of the account can give it to you." in page
 
 
 def test_a_failing_delivery_is_said_with_its_remedy(

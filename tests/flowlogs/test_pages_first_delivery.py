@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from console.models import User
 from flowlogs import services
-from flowlogs.models import FlowLog, Vpc
+from flowlogs.models import FlowLog, Logstore, Vpc
 from tests.flowlogs.conftest import MakeFlowLog, make_interface
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -69,6 +69,46 @@ def test_where_nothing_is_covered_no_time_is_told(
 ) -> None:
     client.force_login(owner)
     assert f"{SAID}." in details(client, make_flow_log(finished=False))
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "remedy"),
+    [
+        ("RoleRevoked", "Delivery is not authorized: the role", "Authorize delivery again; it then goes on"),
+        ("UnknownError", "An internal error occurred.", "It is tried again by itself."),
+        (
+            "LogstoreNotExist",
+            "The Logstore does not exist.",
+            "Create a Logstore with the same name, then start",
+        ),
+    ],
+)
+def test_what_fails_before_says_why_and_what_to_do_instead_of_when(
+    client: Client, owner: User, make_flow_log: MakeFlowLog, code: str, reason: str, remedy: str
+) -> None:
+    flow_log = make_flow_log()
+    if code == "LogstoreNotExist":
+        services.delete_logstore(Logstore.objects.get(), None)
+    services.delivery_failed(flow_log.pk, code)
+    client.force_login(owner)
+    html = details(client, flow_log)
+    assert "Nothing delivered yet" in html
+    assert SAID not in html
+    assert f"Delivery failed. {reason}" in html
+    assert html.count(remedy) == 2, "above and in the empty table"
+    assert ("Create it again" in html) == (code == "LogstoreNotExist")
+
+
+def test_one_that_is_not_started_is_to_be_started(
+    client: Client, owner: User, make_flow_log: MakeFlowLog
+) -> None:
+    flow_log = make_flow_log()
+    services.stop(flow_log, None)
+    services.finish_transition(flow_log.pk)
+    client.force_login(owner)
+    html = details(client, flow_log)
+    assert SAID not in html
+    assert "Start the flow log to capture traffic." in html
 
 
 def test_it_costs_the_same_queries_for_many_interfaces(

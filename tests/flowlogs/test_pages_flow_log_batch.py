@@ -51,17 +51,42 @@ def statuses() -> dict[str, str]:
 
 def test_all_are_stopped(page: Client, three: list[FlowLog]) -> None:
     sent = {"act": "stop", "ids": [three[0].pk, three[1].pk], "next": f"{LIST}?sort=name"}
-    response = page.post(BATCH, sent)
+    response = page.post(BATCH, sent | {"confirmation": "stop"})
     assert response["Location"] == f"{LIST}?sort=name"
     assert said(response) == ["2 flow logs are stopping."]
     assert statuses() == {"alpha": "Deactivating", "beta": "Deactivating", "gamma": "Inactive"}
+
+
+def test_stopping_several_asks_once_and_names_what_stops(page: Client, three: list[FlowLog]) -> None:
+    sent = {"act": "stop", "ids": [three[0].pk, three[1].pk]}
+    html = text(page.post(BATCH, sent))
+    assert "2 flow logs will be stopped" in html
+    assert "You can start them again at any time." in html
+    assert "alpha" in html
+    assert "beta" in html
+    assert "gamma" not in html
+    assert "to confirm" not in html, "nothing has to be typed"
+    assert statuses() == {"alpha": "Active", "beta": "Active", "gamma": "Inactive"}
+    confirmed = page.post(BATCH, sent | {"confirmation": "stop"}, headers=FRAGMENT)
+    assert confirmed["HX-Trigger"] == "flow-logs-changed"
+    assert confirmed.content == b""
+    assert statuses() == {"alpha": "Deactivating", "beta": "Deactivating", "gamma": "Inactive"}
+
+
+@pytest.mark.parametrize(("act", "became"), [("stop", "Deactivating"), ("start", "Active")])
+def test_one_is_stopped_and_several_are_started_without_a_question(
+    page: Client, three: list[FlowLog], act: str, became: str
+) -> None:
+    chosen = three[:1] if act == "stop" else three[:2]
+    page.post(BATCH, {"act": act, "ids": [each.pk for each in chosen]})
+    assert statuses()["alpha"] == became
 
 
 @pytest.mark.parametrize("headers", [{}, FRAGMENT], ids=["page", "fragment"])
 def test_what_is_refused_is_said_for_each(
     page: Client, three: list[FlowLog], headers: dict[str, str]
 ) -> None:
-    sent = {"act": "stop", "ids": [each.pk for each in three]}
+    sent = {"act": "stop", "ids": [each.pk for each in three], "confirmation": "stop"}
     response = page.post(BATCH, sent, headers=headers)
     html = text(response)
     assert "2 of 3 done" in html
@@ -146,7 +171,9 @@ def test_a_permission_for_one_flow_log_is_for_that_one(
         )
     )
     client.force_login(reader)
-    html = text(client.post(BATCH, {"act": "stop", "ids": [three[0].pk, three[1].pk]}))
+    html = text(
+        client.post(BATCH, {"act": "stop", "ids": [three[0].pk, three[1].pk], "confirmation": "stop"})
+    )
     assert "You need the permission vpc:DeactiveFlowLog." in html
     assert statuses() == {"alpha": "Deactivating", "beta": "Active", "gamma": "Inactive"}
 

@@ -12,7 +12,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from console.models import Account, Region, Role, User
 from flowlogs import services
+from flowlogs.estimates import Estimate
 from flowlogs.models import FlowLog, Instance, Logstore, NetworkInterface, Part, Project, Vpc
+from flowlogs.views import flow_log_create
 from tests.flowlogs.conftest import make_interface, make_vpc
 from tests.flowlogs.test_pages_flow_logs import CREATE, FRAGMENT, LIST, said, text
 
@@ -282,6 +284,22 @@ def problems(html: str) -> str:
             id="denied with a path",
         ),
         pytest.param(lambda: None, {"resource_id": "vpc-9"}, "does not exist", id="resource"),
+        pytest.param(
+            lambda: None,
+            {"path_mode": "single", "traffic_type": "Drop"},
+            "do not record denied traffic",
+            id="denied, no path yet",
+        ),
+        pytest.param(lambda: None, {"name": "1web"}, "The name must start with a letter", id="name"),
+        pytest.param(
+            lambda: None, {"description": "x"}, "The description must be 2 to 256", id="description"
+        ),
+        pytest.param(
+            lambda: None,
+            {"project_mode": "create", "project_name": "No"},
+            "The project name must be",
+            id="project",
+        ),
     ],
 )
 def test_what_cannot_be_created_is_said_in_the_box_before_ok(
@@ -302,8 +320,104 @@ def test_what_cannot_be_created_is_said_in_the_box_before_ok(
 
 
 def test_nothing_is_said_against_what_can_be_created(page: Client, vpc: Vpc, logstore: Logstore) -> None:
-    for html in (page.get(f"{CREATE}?resource_id=vpc-1"), page.get(CREATE)):
-        assert problems(html.content.decode()) == ""
+    chosen = f"{CREATE}?resource_id=vpc-1&project_name=logs&logstore_name=flows"
+    assert problems(page.get(chosen).content.decode()).strip() == ""
+    for address in (f"{CREATE}?resource_id=vpc-1", CREATE):
+        assert "field-error" not in problems(page.get(address).content.decode())
+
+
+@pytest.mark.parametrize(
+    ("asked", "message", "suggested"),
+    [
+        pytest.param(
+            {"logstore_mode": "create", "report_for": "create"}, "Logstore", "flows", id="Logstore typed"
+        ),
+        pytest.param(
+            {"logstore_mode": "create", "report_for": "flows"}, "", "flow-logs", id="Logstore chosen before"
+        ),
+        pytest.param(
+            {"project_mode": "create", "report_for": "new/new"}, "project", "logs", id="project typed"
+        ),
+        pytest.param(
+            {"project_mode": "create", "report_for": "create"},
+            "",
+            "flowlog-1000000000000042-cn-hangzhou",
+            id="project chosen before",
+        ),
+    ],
+)
+def test_a_taken_name_is_refused_where_it_was_typed_and_replaced_where_it_was_chosen(
+    page: Client, vpc: Vpc, logstore: Logstore, asked: dict[str, str], message: str, suggested: str
+) -> None:
+    response = page.post(CREATE, FORM | asked | {"refresh": "target"}, headers=FRAGMENT)
+    found = problems(response.content.decode())
+    assert f'value="{suggested}"' in response.content.decode()
+    assert ("already" in found and message in found) if message else (found.strip() == "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "missing"),
+    [
+        pytest.param(
+            {"resource_id": "", "logstore_name": ""}, "Resource instance, Logstore name", id="nothing yet"
+        ),
+        pytest.param(
+            {"project_name": "", "logstore_name": ""}, "Project name, Logstore name", id="no project"
+        ),
+        pytest.param({"path_mode": "single"}, "Paths to record", id="no path"),
+        pytest.param({}, "", id="all there"),
+    ],
+)
+def test_what_is_still_to_choose_is_no_fault(
+    page: Client,
+    account: Account,
+    region: Region,
+    vpc: Vpc,
+    logstore: Logstore,
+    asked: dict[str, str],
+    missing: str,
+) -> None:
+    services.create_project(account, region, None, "more")
+    html = page.post(CREATE, FORM | asked | {"refresh": "live"}, headers=FRAGMENT).content.decode()
+    found = problems(html)
+    assert (f"Still to choose: {missing}<" in found) if missing else ("Still to choose" not in found)
+    assert "field-error" not in found
+    assert "required" not in html
+
+
+def test_without_a_path_nothing_is_counted(page: Client, vpc: Vpc, logstore: Logstore) -> None:
+    """What all traffic comes to is not what single paths do."""
+    for traffic_type, answer in (("All", "Nothing to count yet."), ("Drop", "Nothing: such a flow log")):
+        asked = {"path_mode": "single", "traffic_type": traffic_type, "refresh": "live"}
+        html = text(page.post(CREATE, FORM | asked, headers=FRAGMENT))
+        assert answer in html
+        assert '{"refresh": "cost"}' not in html
+    sent = page.post(CREATE, FORM | {"path_mode": "single", "traffic_type": "Drop"})
+    assert "do not record denied traffic" in text(sent)
+    assert not FlowLog.objects.exists()
+
+
+def test_while_the_engine_is_busy_the_page_asks_again_and_shows_no_numbers(
+    page: Client, vpc: Vpc, logstore: Logstore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        flow_log_create, "estimate", lambda *_args, **_values: Estimate(enis=3, is_waiting=True)
+    )
+
+    def cost(**more: str) -> str:
+        return text(page.post(CREATE, FORM | {"refresh": "cost"} | more, headers=FRAGMENT))
+
+    html = cost()
+    assert "Still counting the traffic of the last day" in html
+    assert '"refresh": "cost", "tries": "1"' in html
+    assert 'hx-trigger="load delay:1s"' in html
+    assert '"tries": "2"' in cost(tries="1"), "nothing is kept of it"
+    assert '"tries": "1"' in cost(tries="x")
+    assert "<table" not in html
+    last = cost(tries="10")
+    assert "what a month comes to is not known" in last
+    assert "load delay" not in last
+    assert "Try again" in last
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ def test_the_panel_says_what_it_comes_to_and_what_is_wrong(
     expect(panel.get_by_label("Key of tag 2")).to_be_visible()
     panel.get_by_label("Key of tag 1").fill("acs:x")
     panel.get_by_label("Key of tag 1").press("Tab")
-    expect(panel.get_by_text("cannot start with aliyun or acs:")).to_be_visible()
+    for place in ("#id_tags_error", "#problems"):
+        expect(panel.locator(place)).to_contain_text("cannot start with aliyun or acs:")
     panel.get_by_role("radio", name="Single paths").check()
     panel.get_by_role("checkbox", name="NAT gateway").check()
     panel.get_by_role("radio", name="Denied Traffic").check()
@@ -103,3 +104,94 @@ def test_tags_are_edited_in_a_panel(visit: Visit, owner: User, make_flow_log: Ma
     expect(visitor.page.get_by_text("cannot start with aliyun")).to_be_visible()
     expect(visitor.page.get_by_label("Key of tag 1")).to_be_focused()
     assert visitor.findings() == []
+
+
+@pytest.mark.parametrize("way", ["Escape", "Close", "beside", "Back"])
+def test_what_was_entered_is_dropped_only_after_a_question(
+    visit: Visit, owner: User, vpc: Vpc, way: str
+) -> None:
+    visitor = visit(owner)
+    page = visitor.page
+
+    def leave() -> None:
+        if way == "Escape":
+            page.keyboard.press("Escape")
+        elif way == "Close":
+            page.get_by_role("button", name="Close").click()
+        elif way == "beside":
+            page.mouse.click(20, 450)
+        else:
+            page.go_back()
+
+    def open_panel() -> None:
+        page.get_by_role("link", name="Create a flow log").first.click()
+        expect(panel).to_be_visible()
+
+    visitor.go(f"{LIST}?search=no")
+    panel = page.locator("dialog.panel")
+    question = page.get_by_text("Discard what you entered?")
+    open_panel()
+    leave()
+    expect(panel).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"\?search=no$"))
+    open_panel()
+    panel.get_by_label("Name (optional)").fill("web")
+    leave()
+    expect(question).to_be_visible()
+    assert visitor.findings() == []
+    page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    expect(panel.get_by_label("Name (optional)")).to_have_value("web")
+    expect(page).to_have_url(re.compile("/create/$"))
+    leave()
+    expect(page.get_by_role("button", name="Keep editing")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(panel).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"\?search=no$"))
+
+
+def test_an_edit_that_is_taken_back_or_was_refused_is_known_as_such(
+    visit: Visit, owner: User, make_flow_log: MakeFlowLog
+) -> None:
+    flow_log = make_flow_log(name="web")
+    page = (visitor := visit(owner)).page
+    visitor.go(LIST)
+    panel = page.locator("dialog.panel")
+    question = page.get_by_text("Discard what you entered?")
+    page.locator(f"a[href='{flow_log.pk}/edit/']").click()
+    name = panel.get_by_label("Name", exact=False).first
+    name.fill("1")
+    name.fill("web")
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    page.locator(f"a[href='{flow_log.pk}/edit/']").click()
+    name.fill("1")
+    name.press("Enter")
+    expect(panel.get_by_text("Some fields need your attention.")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(question).to_be_visible()
+
+
+def test_of_quick_choices_the_last_one_is_shown(
+    visit: Visit, owner: User, vpc: Vpc, make_flow_log: MakeFlowLog
+) -> None:
+    make_flow_log()
+    visitor = visit(owner)
+    page = visitor.page
+    visitor.go(f"{LIST}create/?resource_id=vpc-1")
+    for _round in range(3):
+        for value in ("Allow", "Drop", "All"):
+            page.locator(f"[name=traffic_type][value={value}]").check()
+        page.locator("[name=path_mode][value=single]").check()
+        page.locator("[name=path_mode][value=all]").check()
+    page.locator("[name=path_mode][value=single]").check()
+    page.locator("[name=traffic_type][value=Drop]").check()
+    expect(page.locator("#problems")).to_contain_text("do not record denied traffic")
+    expect(page.locator("#outlook")).to_contain_text("Nothing: such a flow log cannot be created.")
+    expect(page.get_by_role("checkbox", name="NAT gateway")).to_be_visible()
+    page.locator("[name=path_mode][value=all]").check()
+    page.locator("[name=traffic_type][value=All]").check()
+    expect(page.locator("#problems")).to_have_text("Still to choose: Logstore name")
+    expect(page.get_by_role("row", name="10 min")).to_be_visible()
+    expect(page.locator("html.is-loading")).to_have_count(0)

@@ -244,6 +244,21 @@ def test_each_row_leads_to_what_can_be_done_without_scripts(
     assert {name for name, link in links.items() if link in html} == {"scope"}, "it is changing"
 
 
+def test_the_scope_is_offered_for_what_has_several_interfaces(
+    page: Client, make_flow_log: MakeFlowLog
+) -> None:
+    """SEED4: "View ENI Collection Scope" is for VPCs and vSwitches."""
+    whole = make_flow_log()
+    alone = make_flow_log(resource_type="NetworkInterface", resource_id="eni-vsw-vpc-1-a-1")
+    html = page.get(LIST).content.decode()
+    assert f'<a href="{whole.pk}/scope/">' in html
+    assert f'<a href="{alone.pk}/scope/">' not in html
+    details = {each.pk: text(page.get(f"{LIST}{each.pk}/")) for each in (whole, alone)}
+    assert "ENI Collection Scope</a>" in details[whole.pk]
+    assert "ENI Collection Scope</a>" not in details[alone.pk]
+    assert f'<a href="{LIST}{alone.pk}/scope/">Coverage</a>' in details[alone.pk], "its coverage stays there"
+
+
 def test_a_flow_log_over_the_demo_says_whose_data_it_has(
     page: Client, make_flow_log: MakeFlowLog, vpc: Vpc
 ) -> None:

@@ -66,7 +66,8 @@ def test_a_flow_log_is_created_stopped_and_deleted_without_a_reload(
     panel = page.get_by_role("dialog")
     panel.get_by_label("Name (optional)").fill("1web")
     panel.get_by_label("Name (optional)").press("Tab")
-    expect(panel.get_by_text("The name must start with a letter")).to_be_visible()
+    for place in ("#id_name_error", "#problems"):
+        expect(panel.locator(place)).to_contain_text("The name must start with a letter")
     panel.get_by_label("Name (optional)").fill("web")
     panel.get_by_label("Name (optional)").press("Tab")
     expect(panel.get_by_text("The name must start with a letter")).to_have_count(0)
@@ -267,6 +268,14 @@ def test_several_are_chosen_and_each_says_what_became_of_it(
     expect(page.get_by_text("3 selected")).to_be_visible()
     stop.click()
     panel = page.get_by_role("dialog")
+    expect(panel.get_by_text("3 flow logs will be stopped")).to_be_visible()
+    assert visitor.findings() == []
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    expect(page.get_by_text("Stopping", exact=True)).to_have_count(0)
+    stop.click()
+    expect(panel.get_by_role("button", name="Stop")).to_be_focused()
+    page.keyboard.press("Enter")
     expect(panel.get_by_text("2 of 3 done")).to_be_visible()
     expect(panel.get_by_text("Not Started: Invalid flowlog status.")).to_be_visible()
     assert visitor.findings() == []
@@ -353,3 +362,39 @@ def test_the_top_bar_fits_beside_a_scrollbar(visit: Visit, owner: User, width: i
     visitor = visit(owner, width=width)
     visitor.go(LIST)
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_escape_empties_the_search_of_identifiers_and_then_closes_it(
+    visit: Visit, owner: User, make_flow_log: MakeFlowLog
+) -> None:
+    make_flow_log(name="production")
+    visitor = visit(owner)
+    page = visitor.page
+    visitor.go(LIST)
+    page.keyboard.press("Control+k")
+    dialog, field = page.locator("#find"), page.locator("#find-text")
+    field.fill("production")
+    expect(dialog.get_by_role("link", name="production").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(field).to_have_value("")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    page.keyboard.press("Control+k")
+    field.fill("production")
+    expect(dialog.get_by_role("link", name="production").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_nothing_lies_over_another_thing_in_the_bar_of_a_phone(visit: Visit, owner: User, vpc: Vpc) -> None:
+    visitor = visit(owner, width=390)
+    visitor.go(LIST)
+    shown = visitor.page.locator(".top a, .top summary, .top summary > svg, .top a > svg").all()
+    boxes = [box for each in shown if (box := each.bounding_box()) and box["width"] > 1]
+    arrow = visitor.page.locator(".menu-left > summary > svg").last.bounding_box()
+    search = visitor.page.locator("[data-find] > svg").bounding_box()
+    assert arrow and search
+    assert search["x"] - (arrow["x"] + arrow["width"]) >= 16
+    assert max(box["x"] + box["width"] for box in boxes) <= 390

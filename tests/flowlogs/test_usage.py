@@ -241,7 +241,7 @@ def test_fees_of_the_month_are_shared_by_volume(counts, account: Account, region
         counts("three", days={MONTH.start: 75 * 2**30}),
         counts("one", days={MONTH.start: 25 * 2**30}),
     )
-    found = usage.month_fees(account, region, at(START))
+    found = usage.month_fees(account, region, [three.pk, one.pk], at(START))
     assert sum(found.values()) == Decimal("35.15")
     assert found[three.pk] in (Decimal("26.36"), Decimal("26.37"))
     assert found[one.pk] in (Decimal("8.78"), Decimal("8.79"))

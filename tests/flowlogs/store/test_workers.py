@@ -171,6 +171,71 @@ def test_patience_is_for_a_free_worker_and_the_deadline_for_the_function(pipe: P
             held.result()
 
 
+def ask(value: object, latest: str) -> Any:
+    return workers.call(f"{JOBS}:echo", {"value": value}, deadline=20, latest=latest)
+
+
+def spin(pipe: Path, latest: str) -> Any:
+    return workers.call(f"{JOBS}:spin", {"started": str(pipe)}, deadline=20, latest=latest)
+
+
+def test_a_later_call_ends_the_one_whose_place_it_takes(pipe: Path) -> None:
+    """With one worker, the later call would wait for the earlier one until its deadline."""
+    workers.configure(workers=1)
+    with ThreadPoolExecutor(1) as threads:
+        held = threads.submit(spin, pipe, "alice")
+        pid = int(pipe.read_text())
+        assert ask("newer", "alice") == "newer"
+        with pytest.raises(workers.WorkerSuperseded):
+            held.result()
+    assert not is_running(pid)
+
+
+def test_a_later_call_ends_one_that_still_waits_for_a_worker(pipe: Path) -> None:
+    workers.configure(workers=1)
+    with ThreadPoolExecutor(3) as threads:
+        held = threads.submit(spin, pipe, "bob")
+        assert pipe.read_text()
+        waiting = threads.submit(ask, "older", "alice")
+        assert eventually(lambda: "alice" in workers._pools["pipeline"]._turns)
+        newer = threads.submit(ask, "newer", "alice")
+        with pytest.raises(workers.WorkerSuperseded):
+            waiting.result()
+        assert not newer.done()
+        workers.shutdown()
+        with pytest.raises(workers.WorkerDied):
+            held.result()
+        assert newer.result() == "newer"
+
+
+def test_calls_of_others_go_on(pipe: Path) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        held = threads.submit(
+            workers.call, f"{JOBS}:wait_for", {"pipe": str(pipe)}, deadline=20, latest="alice"
+        )
+        assert ask(1, "bob") == 1
+        assert ask(2, "") == 2
+        pipe.write_text("go on")
+        assert held.result() == "go on"
+        assert ask(3, "alice") == 3
+    assert workers._pools["pipeline"]._turns == {}
+
+
+def test_many_calls_for_one_place_leave_no_worker_behind() -> None:
+    def outcome(number: int) -> object:
+        try:
+            return ask(number, "alice")
+        except workers.WorkerSuperseded:
+            return None
+
+    with ThreadPoolExecutor(8) as threads:
+        values = list(threads.map(outcome, range(60)))
+    assert {value for value in values if value is not None} <= set(range(60))
+    assert any(value is not None for value in values)
+    assert ask("last", "alice") == "last"
+    assert len(workers.process_ids()) <= 2
+
+
 def test_many_threads_share_the_pool() -> None:
     with ThreadPoolExecutor(8) as threads:
         values = list(threads.map(lambda number: run("echo", value=number), range(100)))
