@@ -65,23 +65,33 @@ def note_all(
     region_id: str | None = None,
 ) -> None:
     """Write the same action on many resources down: type, ID and values of each, in one query."""
+    rows = made(resources, action, by=by, account_id=account_id, region_id=region_id)
+    Change.objects.bulk_create(rows, batch_size=500)
+
+
+def made(
+    resources: Iterable[tuple[str, str, Mapping[str, tuple[Any, Any]]]],
+    action: str,
+    *,
+    by: User | None,
+    account_id: str | None,
+    region_id: str | None = None,
+) -> list[Change]:
+    """Return what ``note_all`` writes, for whoever writes it with other rows."""
     who = actor(by)
-    Change.objects.bulk_create(
-        [
-            Change(
-                account_id=account_id,
-                region_id=region_id,
-                user=who,
-                user_name=who.username if who else "",
-                action=action,
-                resource_type=resource_type,
-                resource_id=resource_id,
-                values={field: list(pair) for field, pair in values.items()},
-            )
-            for resource_type, resource_id, values in resources
-        ],
-        batch_size=500,
-    )
+    return [
+        Change(
+            account_id=account_id,
+            region_id=region_id,
+            user=who,
+            user_name=who.username if who else "",
+            action=action,
+            resource_type=resource_type,
+            resource_id=resource_id,
+            values={field: list(pair) for field, pair in values.items()},
+        )
+        for resource_type, resource_id, values in resources
+    ]
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -33,6 +33,9 @@ FLOWLOG_ENGINE_IDLE = environment.number("FLOWLOG_ENGINE_IDLE", 30, least=1, mos
 # The web site.
 FLOWLOG_SECURE = environment.flag("FLOWLOG_SECURE")
 FLOWLOG_LOG_LEVEL = environment.choice("FLOWLOG_LOG_LEVEL", "INFO", {"DEBUG", "INFO", "WARNING", "ERROR"})
+# Who may read /metrics: with a token whoever shows it, without one these addresses.
+FLOWLOG_METRICS_TOKEN = environment.secret("FLOWLOG_METRICS_TOKEN", least=16)
+FLOWLOG_METRICS_FROM = environment.networks("FLOWLOG_METRICS_FROM", "127.0.0.0/8,::1")
 REDIS_URL = environment.redis("REDIS_URL")
 DEBUG = environment.flag("FLOWLOG_DEBUG")
 ALLOWED_HOSTS = environment.words("FLOWLOG_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -105,7 +108,8 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 _SQLITE_OPTIONS = {
     # Without IMMEDIATE, two writers that read first fail at once with "database is locked".
     "transaction_mode": "IMMEDIATE",
-    # An import of 50 000 network interfaces holds the database for 25 s; who waits longer is told to try again.
+    # An import of 50 000 network interfaces holds the database for a few seconds; who waits longer than this is
+    # told to try again.
     "timeout": 60,
     # FULL: the spool is deleted after a commit, so a commit must survive a power cut.
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
@@ -141,7 +145,7 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "console.passwords.SimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
@@ -233,7 +237,12 @@ LOGGING = {
         "one_line_refusals": {"()": "console.logs.OneLineRefusals"},
         "one_line_full_disk": {"()": "console.logs.OneLineFullDisk"},
     },
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {
+            "class": "console.logs.Escaped",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        },
+    },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",

@@ -17,9 +17,27 @@ Halves = NDArray[np.uint64]
 Numbers = NDArray[np.int32]
 Codes = NDArray[np.uint8]
 
+Columns = tuple[Families, Halves, Halves]
+"""Family, high and low half of each of some addresses."""
+
 MASK64 = (1 << 64) - 1
 MISSING = -1
 DIRECT_SPAN = 1 << 22
+_NOTHING = bytes(12)
+
+
+def parse(texts: Sequence[str]) -> Columns:
+    """Return addresses given as text as columns."""
+    family = np.array([6 if ":" in text else 4 for text in texts], dtype=np.uint8)
+    halves = np.frombuffer(b"".join(map(_packed, texts)), dtype=">u8").reshape(-1, 2).astype(np.uint64)
+    return family, halves[:, 0].copy(), halves[:, 1].copy()
+
+
+def _packed(text: str) -> bytes:
+    """Return an address as 16 bytes."""
+    # as there may be very many, without an object for each
+    four = b"" if ":" in text else bytes(map(int, text.split(".")))
+    return _NOTHING + four if len(four) == 4 else int(ip_address(text)).to_bytes(16, "big")
 
 
 class AddressTable:
@@ -27,18 +45,30 @@ class AddressTable:
 
     def __init__(self, pairs: Sequence[tuple[str, int]]) -> None:
         """Take pairs of address text and number (0 or more); the last of an address counts."""
-        four: dict[int, int] = {}
-        six: dict[int, int] = {}
-        for text, number in pairs:
-            address = ip_address(text)
-            (four if address.version == 4 else six)[int(address)] = number
-        self._keys = np.array(sorted(four), dtype=np.uint64)
-        self._numbers = np.array([four[key] for key in sorted(four)], dtype=np.int32)
+        texts = [text for text, _ in pairs]
+        self._fill(parse(texts), np.array([number for _, number in pairs], dtype=np.int32))
+
+    @classmethod
+    def of(cls, columns: Columns, numbers: Numbers) -> AddressTable:
+        """Return the table of addresses that are columns already; the last of an address counts."""
+        table = cls.__new__(cls)
+        table._fill(columns, numbers)
+        return table
+
+    def _fill(self, columns: Columns, numbers: Numbers) -> None:
+        family, hi, lo = columns
+        four = family == 4
+        order = np.argsort(lo[four], kind="stable")
+        keys = lo[four][order]
+        last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
+        self._keys, self._numbers = keys[last], numbers[four][order][last]
         self._direct: Numbers | None = None
         if len(self._keys) and int(self._keys[-1] - self._keys[0]) < DIRECT_SPAN:
             # one slot more than the span: everything outside it is clipped there
             self._direct = np.full(int(self._keys[-1] - self._keys[0]) + 2, MISSING, dtype=np.int32)
             self._direct[(self._keys - self._keys[0]).astype(np.int64)] = self._numbers
+        rows = (column[~four].tolist() for column in (hi, lo, numbers))
+        six = {high << 64 | low: number for high, low, number in zip(*rows, strict=True)}
         self._six = _HashedTable(six) if six else None
 
     def find(self, family: Families, hi: Halves, lo: Halves) -> Numbers:

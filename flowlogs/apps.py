@@ -37,14 +37,14 @@ class FlowlogsConfig(AppConfig):
         from console.services import delivery_authorization_changed
 
         from . import actions as ours
-        from . import finding, inventory
+        from . import finding, inventory_signals
         from .services import coverage, delivery_status
         from .store import workers
 
         workers.configure(workers=settings.FLOWLOG_ENGINE_WORKERS, idle=settings.FLOWLOG_ENGINE_IDLE)
         names.translate(self)
-        actions.register(ours.ALL)
-        inventory.connect_signals()
+        actions.register(ours.ALL, ours.RESOURCES)
+        inventory_signals.connect_signals()
         coverage.connect_signals()
         delivery_authorization_changed.connect(
             delivery_status.authorization_changed, dispatch_uid="delivery-status"

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from . import reception
+from . import inventory, reception
 from .models import Closing, Collector, IntervalChange, InventoryVersion, SampleSlice, Window
 from .windows import MINUTE, Schedule, starts_between
 
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 CLOSED_AT_ONCE = 300
 WINDOWS_AT_ONCE = 20_000
+MOST_STALE = 500
+"""Of more VPCs than these at once, all are looked at."""
 HINT_AGAIN = timedelta(seconds=30)
 MOST_HINTS = 40
 SUPPLEMENTS_APART = timedelta(minutes=1)
@@ -34,6 +36,8 @@ Spans = dict[tuple[str, int], list[tuple[int, int | None]]]
 Version = tuple[int, str]
 """Number and digest of an inventory version."""
 
+_known_spans: dict[str, tuple[tuple[str, ...], Spans]] = {}
+"""The spans of each VPC, with the digests of the parts of the inventory that had its interfaces then."""
 _made: dict[Version, int] = {}
 """The instant up to which this process has made all windows that an inventory version asks for."""
 
@@ -41,6 +45,7 @@ _made: dict[Version, int] = {}
 def forget() -> None:
     """Take nothing as known: another database is in use, or rows were removed by hand."""
     capture_spans.cache_clear()
+    _known_spans.clear()
     _made.clear()
 
 
@@ -129,10 +134,29 @@ def _last_windows() -> dict[tuple[str, int], int]:
 
 @lru_cache(maxsize=2)
 def capture_spans(version: Version) -> Spans:
-    """Return when each VPC was captured at each interval, merged over its interfaces; cached by inventory version."""
+    """Return when each VPC was captured at each interval, merged over its interfaces; cached by inventory version.
+
+    Only VPCs whose interfaces are others than in the version before are looked at again.
+    """
+    row = InventoryVersion.objects.defer("content").filter(pk=version[0]).first()
+    parts = inventory.interfaces_of(row)
+    stale = {
+        vpc
+        for vpc in parts.keys() | _known_spans.keys()
+        if vpc not in _known_spans or _known_spans[vpc][0] != parts.get(vpc, ())
+    }
+    is_known = bool(_known_spans) and len(stale) <= MOST_STALE
+    found = _read_spans(Q(network_interface__vpc__in=stale) if is_known else Q())
+    for vpc in found.keys() | stale:
+        _known_spans[vpc] = parts.get(vpc, ()), found.get(vpc, {})
+    return {key: spans for _, of_vpc in _known_spans.values() for key, spans in of_vpc.items()}
+
+
+def _read_spans(chosen: Q) -> dict[str, Spans]:
+    """Return the spans of VPCs by VPC."""
     changes: dict[str, list[tuple[int, int]]] = defaultdict(list)
     vpc_of: dict[str, str] = {}
-    rows = IntervalChange.objects.order_by("network_interface", "since")
+    rows = IntervalChange.objects.filter(chosen).order_by("network_interface_id", "since")
     for eni, vpc, interval, since in rows.values_list(
         "network_interface", "network_interface__vpc", "interval", "since"
     ):
@@ -144,7 +168,10 @@ def capture_spans(version: Version) -> Spans:
         for (start, minutes), until in zip(found, [*ends, None], strict=True):
             if minutes and start != until:
                 raw[vpc_of[eni], minutes].add((start, until))
-    return {key: _merged(spans) for key, spans in raw.items()}
+    by_vpc: dict[str, Spans] = defaultdict(dict)
+    for key, spans in raw.items():
+        by_vpc[key[0]][key] = _merged(spans)
+    return by_vpc
 
 
 def _merged(spans: set[tuple[int, int | None]]) -> list[tuple[int, int | None]]:

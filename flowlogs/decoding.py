@@ -17,6 +17,7 @@ from typing import Any
 
 from . import spool
 from .attribute import Attributed, attribute
+from .inventory_compiler import Compiler
 from .inventory_tables import Inventory, compile_inventory
 from .netflow import Counters, Loss, Sessions, StreamKey, decode
 from .netflow.sessions import stream_key
@@ -122,9 +123,28 @@ def _batches(
     return batches
 
 
+def part_path(version: Path, digest: str) -> Path:
+    """Return where the parts of an inventory version are kept, beside the version."""
+    return version.parent / "parts" / f"{digest}.json.z"
+
+
 @lru_cache(maxsize=4)
 def _inventory(path: str) -> Inventory:
-    return compile_inventory(json.loads(zlib.decompress(Path(path).read_bytes())))
+    version = _unpacked(Path(path))
+    if "enis" in version:
+        # of an earlier release: all that it says in one
+        return compile_inventory(version)
+    return _compiler(Path(path).parent).compile(version)
+
+
+@lru_cache(maxsize=1)
+def _compiler(folder: Path) -> Compiler:
+    return Compiler(lambda digest: _unpacked(part_path(folder / "version", digest)))
+
+
+def _unpacked(path: Path) -> dict[str, Any]:
+    unpacked: dict[str, Any] = json.loads(zlib.decompress(path.read_bytes()))
+    return unpacked
 
 
 def write_samples(samples: Sequence[dict[str, Any]], path: Path) -> int:

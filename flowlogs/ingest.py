@@ -23,10 +23,10 @@ from django.utils import timezone
 from . import inventory, leases, spool
 from .bookkeeping import Book
 from .collector import status as collector_status
-from .decoding import Batch, Decoding
+from .decoding import Batch, Decoding, part_path
 from .models import Collector, InventoryVersion, Loss, SampleFile, SampleSlice, Vpc, Window
 from .store import workers
-from .store.files import durable, durable_name
+from .store.files import durable_name, write_all
 
 logger = logging.getLogger(__name__)
 
@@ -165,16 +165,17 @@ def _decode(collector: Collector, segments: list[Path], *, whole: bool) -> int:
 
 def _inventories(since_ms: int) -> list[tuple[int, str]]:
     """Return the inventory versions in force from an instant on, as (Unix ms, path) for the worker."""
-    first = inventory.in_force(since_ms)
-    later = InventoryVersion.objects.filter(since__gt=first.since).order_by("since", "id")
-    return [(version.since, str(_unpacked(version))) for version in [first, *later]]
+    return [(version.since, str(_unpacked(version))) for version in inventory.versions_from(since_ms)]
 
 
 def _unpacked(version: InventoryVersion) -> Path:
     path: Path = settings.FLOWLOG_STORE / "inventory" / f"{version.digest}.json.z"
     if not path.exists():
-        with durable(path) as temporary:
-            temporary.write_bytes(bytes(version.content))
+        # a version is there only when all its parts are
+        parts = {part_path(path, digest): digest for digest in inventory.digests_of(version).values()}
+        missing = [digest for part, digest in parts.items() if not part.exists()]
+        write_all({part_path(path, digest): found for digest, found in inventory.packed_parts(missing)})
+        write_all({path: bytes(version.parts or version.content)})
     return path
 
 

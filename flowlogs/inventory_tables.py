@@ -23,6 +23,7 @@ GATEWAY_CODES = {
     "vbr": 10, "ecr": 21, "gwlb_endpoint": 22, "peering": 17,
 }  # fmt: skip
 SERVICE_BLOCK = "100.64.0.0/10"
+NEVER = np.iinfo(np.int64).max
 
 
 def interface_key(eni_id: str) -> int:
@@ -70,9 +71,8 @@ def compile_inventory(content: Mapping[str, Any]) -> Inventory:
     """Compile the content of an inventory version into lookup tables."""
     enis, vpcs = content["enis"], content["vpcs"]
     keys = np.array([interface_key(eni["id"]) for eni in enis], dtype=np.uint64)
-    if len(np.unique(keys)) != len(keys):
-        raise ValueError("two network interfaces share one 64-bit key; give one of them another identifier")
-    since, interval = _interval_columns(enis)
+    refuse_one_key(keys)
+    since, interval = interval_columns([eni["intervals"] for eni in enis])
     peers: list[list[tuple[str, int]]] = [[] for _ in vpcs]
     for eni in enis:
         code = CODE_INSTANCE if eni["vm"] else CODE_RESOURCE
@@ -81,7 +81,15 @@ def compile_inventory(content: Mapping[str, Any]) -> Inventory:
         group: AddressTable([(address, 0) for address in addresses])
         for group, addresses in content["groups"].items()
     }
-    exporters = [_exporter(exporter, enis) for exporter in content["exporters"]]
+    exporters = [
+        exporter_profile(
+            exporter,
+            AddressTable(
+                [(address, number) for number in exporter["enis"] for address in enis[number]["addresses"]]
+            ),
+        )
+        for exporter in content["exporters"]
+    ]
     return Inventory(
         eni_ids=[eni["id"] for eni in enis],
         eni_key=keys,
@@ -92,26 +100,28 @@ def compile_inventory(content: Mapping[str, Any]) -> Inventory:
         interval=interval,
         vpc_ids=[vpc["id"] for vpc in vpcs],
         peers=[AddressTable(pairs) for pairs in peers],
-        routes=[_routes(vpc) for vpc in vpcs],
+        routes=[vpc_routes(vpc) for vpc in vpcs],
         policies=[
             Policy(compile_groups(policy["groups"], members), compile_acl(policy["acl"]))
             for policy in content["policies"]
         ],
         exporters=exporters,
-        by_address={
-            (str(exporter["address"]), exporter["domain"]): number
-            for number, exporter in enumerate(content["exporters"])
-        },
+        by_address=exporters_by_address(content["exporters"]),
     )
 
 
-def _exporter(exporter: Mapping[str, Any], enis: Sequence[Mapping[str, Any]]) -> ExporterProfile:
+def refuse_one_key(keys: NDArray[np.uint64]) -> None:
+    """Raise ValueError where two interfaces have the same key."""
+    if len(np.unique(keys)) != len(keys):
+        raise ValueError("two network interfaces share one 64-bit key; give one of them another identifier")
+
+
+def exporter_profile(exporter: Mapping[str, Any], interfaces: AddressTable) -> ExporterProfile:
+    """Compile one exporter of the content, which observes these interfaces."""
     points = {int(point): verdict for point, verdict in exporter["points"].items()}
     return ExporterProfile(
         id=exporter["id"],
-        interfaces=AddressTable(
-            [(address, number) for number in exporter["enis"] for address in enis[number]["addresses"]]
-        ),
+        interfaces=interfaces,
         link_layer_bytes=exporter["layer"] == "L2",
         accept_points=tuple(point for point, verdict in points.items() if verdict == "ACCEPT"),
         reject_points=tuple(point for point, verdict in points.items() if verdict == "REJECT"),
@@ -119,18 +129,28 @@ def _exporter(exporter: Mapping[str, Any], enis: Sequence[Mapping[str, Any]]) ->
     )
 
 
-def _routes(vpc: Mapping[str, Any]) -> PrefixTable:
+def exporters_by_address(exporters: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int | None], int]:
+    """Return the number of each exporter by address and observation domain."""
+    return {
+        (str(exporter["address"]), exporter["domain"]): number for number, exporter in enumerate(exporters)
+    }
+
+
+def vpc_routes(vpc: Mapping[str, Any]) -> PrefixTable:
+    """Compile where addresses lie as a VPC sees them: in its own blocks, behind a gateway, in the service block."""
     own = [(cidr, CODE_RESOURCE) for cidr in vpc["cidrs"]]
     routes = [(destination, GATEWAY_CODES[kind]) for destination, kind in vpc["routes"]]
     return PrefixTable([(SERVICE_BLOCK, CODE_SERVICE), *own, *routes], CODE_OTHER)
 
 
-def _interval_columns(enis: Sequence[Mapping[str, Any]]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+def interval_columns(
+    histories: Sequence[Sequence[Sequence[int]]],
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Return ``since`` and ``interval`` of shape (changes, interfaces), oldest change first, padded with 0."""
-    depth = max((len(eni["intervals"]) for eni in enis), default=0)
-    since = np.full((depth, len(enis)), np.iinfo(np.int64).max, dtype=np.int64)
-    interval = np.zeros((depth, len(enis)), dtype=np.uint8)
-    for number, eni in enumerate(enis):
-        for place, (at, minutes) in enumerate(eni["intervals"]):
+    depth = max(map(len, histories), default=0)
+    since = np.full((depth, len(histories)), NEVER, dtype=np.int64)
+    interval = np.zeros((depth, len(histories)), dtype=np.uint8)
+    for number, history in enumerate(histories):
+        for place, (at, minutes) in enumerate(history):
             since[place, number], interval[place, number] = at, minutes
     return since, interval

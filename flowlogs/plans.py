@@ -210,19 +210,15 @@ def _former_bindings(covered: Iterable[_Covered]) -> list[Binding]:
     As the inventory had it before the first of them was deleted.
     """
     ended = {row.interface for row in covered if row.until < BIGGEST_SECOND}
-    deleted = NetworkInterface.everything.filter(pk__in=ended, deleted_at__isnull=False) if ended else ()
+    there = NetworkInterface.everything.filter(pk__in=ended, deleted_at__isnull=False)
+    deleted = list(there) if ended else []
     gone = {interface.pk: interface.deleted_at for interface in deleted}
     if not gone:
         return []
     earliest = min(at for at in gone.values() if at is not None)
     version = inventory.in_force(int(earliest.timestamp() * 1000) - 1)
-    content = inventory.load(version)
-    places = {number: eni["id"] for number, eni in enumerate(content["enis"]) if eni["id"] in gone}
-    return [
-        (exporter["id"], None, places[number])
-        for exporter in content["exporters"]
-        for number in places.keys() & set(exporter["enis"])
-    ]
+    places = {interface.pk: (interface.vpc_id, interface.vswitch_id) for interface in deleted}
+    return [(exporter, None, eni) for exporter, eni in inventory.observers(version, places)]
 
 
 def _skips(closing: Closing, interfaces: tuple[Interface, ...], bindings: list[Binding]) -> _Skips:

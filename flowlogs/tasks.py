@@ -74,6 +74,7 @@ def keep_house() -> None:
     catalogue.remove_hidden()
     catalogue.remove_used_samples()
     bookkeeping.prune_strays()
+    inventory.record_marked()
     inventory.prune()
     usage.prune()
     for logstore_id, hour in catalogue.due_for_compaction(now):

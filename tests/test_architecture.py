@@ -23,6 +23,8 @@ PURE = (
     "flowlogs/netflow",
     "flowlogs/addresses.py",
     "flowlogs/attribute.py",
+    "flowlogs/inventory_compiler.py",
+    "flowlogs/inventory_parts.py",
     "flowlogs/inventory_tables.py",
     "flowlogs/secgroups.py",
     "flowlogs/tallies.py",

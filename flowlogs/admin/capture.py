@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from flowlogs import rules
@@ -15,6 +16,8 @@ from flowlogs.models import (
     Closing,
     Collector,
     Delivery,
+    InventoryMark,
+    InventoryPart,
     InventoryVersion,
     SampleFile,
     SampleSlice,
@@ -43,11 +46,16 @@ class CollectorAdmin(ReadOnlyAdmin):
     """Collectors: how far each has received and decoded."""
 
     list_display = (
-        *("id", "address", "last_seen", "sealed", "decoded", "datagrams", "kernel_drops", "spool_drops"),
+        *("id", "listening", "last_seen", "sealed", "decoded", "datagrams", "kernel_drops", "spool_drops"),
         *("spool_bytes", "is_history", "trouble"),
     )
     list_filter = ("is_history", ("retired_at", admin.EmptyFieldListFilter))
     search_fields = ("id", "address", "trouble")
+
+    @admin.display(description=_("address"), ordering="address")
+    def listening(self, collector: Collector) -> str:
+        """Return where it listens; what stands for the demo's past in the language of the page."""
+        return gettext("the demo's past") if collector.is_history else collector.address
 
     @admin.display(description=_("sealed through"), ordering="sealed_through")
     def sealed(self, collector: Collector) -> str:
@@ -75,6 +83,32 @@ class InventoryVersionAdmin(ReadOnlyAdmin):
     def in_force_from(self, version: InventoryVersion) -> str:
         """Return the time from which the version counts."""
         return at(version.since // 1000)
+
+
+@admin.register(InventoryPart)
+class InventoryPartAdmin(ReadOnlyAdmin):
+    """Parts of the versions of the inventory."""
+
+    list_display = ("digest", "replaced_from")
+    list_filter = (("replaced", admin.EmptyFieldListFilter),)
+    search_fields = ("digest",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[InventoryPart]:
+        """Leave the content out."""
+        return super().get_queryset(request).defer("content")
+
+    @admin.display(description=_("replaced from"), ordering="replaced")
+    def replaced_from(self, part: InventoryPart) -> str:
+        """Return the time from which versions have another part instead."""
+        return "" if part.replaced is None else at(part.replaced // 1000)
+
+
+@admin.register(InventoryMark)
+class InventoryMarkAdmin(ReadOnlyAdmin):
+    """Parts of the inventory that wait to be looked at."""
+
+    list_display = ("id", "key")
+    search_fields = ("key",)
 
 
 @admin.register(SampleFile)
@@ -171,7 +205,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         """Fetch what the rows show apart: with joins the database would sort all of them."""
         return super().get_queryset(request).prefetch_related("flow_log", "closing__window")
 
-    @admin.display(ordering="closing__window__start")
+    @admin.display(description=_("window"), ordering="closing__window__start")
     def window(self, delivery: Delivery) -> str:
         """Return the window that was delivered."""
         return str(delivery.closing.window)

@@ -52,10 +52,14 @@ class Collector(models.Model):
 
 
 class InventoryVersion(models.Model):
-    """The network as attribution needs it, from ``since`` on: the version in force at receipt counts."""
+    """The network as attribution needs it, from ``since`` on: the version in force at receipt counts.
+
+    Never changed once it is written. Those of earlier releases have all that they say in ``content``.
+    """
 
     since = models.BigIntegerField(help_text=_("Unix ms"))
-    content = models.BinaryField(help_text=_("zlib JSON"))
+    parts = models.BinaryField(default=b"", help_text=_("Digest of each part by name, zlib JSON"))
+    content = models.BinaryField(default=b"", help_text=_("zlib JSON"))
     digest = models.CharField(max_length=64)
 
     class Meta:
@@ -64,6 +68,38 @@ class InventoryVersion(models.Model):
 
     def __str__(self) -> str:
         return gettext("inventory %(number)s") % {"number": self.pk}
+
+
+class InventoryPart(models.Model):
+    """A part of inventory versions, known by what it says: a VPC, the ENIs of a vSwitch, or the exporters.
+
+    ``replaced`` is empty as long as the newest version has it; versions from then on do not.
+    """
+
+    digest = models.CharField(primary_key=True, max_length=32)
+    replaced = models.BigIntegerField(null=True, blank=True, db_index=True, help_text=_("Unix ms"))
+    content = models.BinaryField(help_text=_("zlib JSON"))
+
+    class Meta:
+        ordering = ["digest"]
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class InventoryMark(models.Model):
+    """A note that a part of the inventory may have changed, made in the transaction that changed it.
+
+    It goes when the part has been looked at after that, in the transaction that writes the version.
+    """
+
+    key = models.CharField(max_length=160, help_text=_("Name of the part"))
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class Stream(models.Model):

@@ -6,7 +6,7 @@ Both follow from the flow logs that are on and the interfaces that exist; ``refr
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
@@ -18,11 +18,14 @@ from django.db.models.signals import post_delete, post_save
 from django.utils import timezone
 
 from flowlogs import inventory
+from flowlogs.bulk import Insertion
 from flowlogs.models import Coverage, FlowLog, IntervalChange, NetworkInterface, Vpc
 from flowlogs.windows import common_boundary, window_end, window_start
 
 COVERING = (FlowLog.Status.ACTIVE, FlowLog.Status.MODIFYING)
 NOT_CAPTURED = 0
+FEW = 500
+"""How many interfaces are looked at without the others."""
 MOST_KINDS = 8
 """How many kinds of interfaces that are captured otherwise are noted on a flow log."""
 
@@ -30,31 +33,44 @@ Pair = tuple[str, str]
 """A flow log and a network interface."""
 Change = tuple[int, int]
 """From this Unix second on, windows of this many minutes."""
+Kinds = Counter[tuple[str, tuple[Change, ...]]]
+"""How many interfaces there are of each kind."""
 
 
-def refresh(vpc: Vpc | str, now: datetime | None = None) -> bool:
+def refresh(vpc: Vpc | str, now: datetime | None = None, only: Collection[str] = ()) -> bool:
     """Write coverage and interval changes of a VPC's interfaces as of ``now``; return whether any changed.
 
-    What is deleted, flow log or interface, has no coverage from ``now`` on and keeps what it had. Safe to run at
-    any time and twice. Times are whole seconds, as deliveries count them.
+    ``only`` names interfaces that came, moved or left, where nothing else is different: the others are then not
+    looked at. What is deleted, flow log or interface, has no coverage from ``now`` on and keeps what it had. Safe
+    to run at any time and twice. Times are whole seconds, as deliveries count them.
     """
     vpc_id = vpc if isinstance(vpc, str) else vpc.pk
+    few = only if len(only) <= FEW else ()
     instant = (now or timezone.now()).replace(microsecond=0)
     with transaction.atomic():
         # the lock makes two refreshes of one VPC run after each other
         Vpc.everything.select_for_update().filter(pk=vpc_id).first()
-        interfaces = dict(NetworkInterface.objects.filter(vpc=vpc_id).values_list("pk", "vswitch"))
+        here = NetworkInterface.objects.filter(_among("pk", few), vpc=vpc_id)
+        interfaces = dict(here.values_list("pk", "vswitch"))
         known = list(FlowLog.objects.filter(vpc=vpc_id))
         flow_logs = [flow_log for flow_log in known if flow_log.status in COVERING]
         pairs = _pairs(flow_logs, interfaces)
         deciders = _deciders(flow_logs, pairs)
-        changed = _write_coverage(vpc_id, pairs, instant)
-        histories, rescheduled = _write_intervals(vpc_id, interfaces, deciders, instant)
-        changed |= rescheduled
-        _write_captured(known, pairs, deciders, histories, ceil(instant.timestamp()))
-        if changed:
-            inventory.changed()
-    return changed
+        touched = _write_coverage(vpc_id, pairs, instant, few)
+        histories, rescheduled = _write_intervals(vpc_id, interfaces, deciders, instant, few)
+        # what was deleted is in no inventory any more
+        inventory.enis_changed((vpc_id, interfaces[eni]) for eni in rescheduled if eni in interfaces)
+        kinds = _kinds(pairs, deciders, histories, ceil(instant.timestamp()))
+        if not few:
+            _write_captured(known, kinds)
+        elif not _is_usual([each for each in known if each.pk in touched | kinds.keys()], kinds):
+            # how many are captured otherwise can only be told of all
+            refresh(vpc_id, now)
+    return bool(touched or rescheduled)
+
+
+def _among(field: str, few: Collection[str]) -> Q:
+    return Q(**{f"{field}__in": list(few)}) if few else Q()
 
 
 def refresh_all() -> None:
@@ -130,25 +146,26 @@ def _pairs(flow_logs: Sequence[FlowLog], interfaces: dict[str, str]) -> set[Pair
     return pairs
 
 
-def _write_coverage(vpc_id: str, wanted: set[Pair], now: datetime) -> bool:
+def _write_coverage(vpc_id: str, wanted: set[Pair], now: datetime, few: Collection[str]) -> set[str]:
+    """Write what begins and what ends; return the flow logs that this is about."""
     # interfaces that came from another VPC are still covered there
     here = Q(flow_log__vpc=vpc_id) | Q(network_interface__vpc=vpc_id)
-    rows = Coverage.objects.filter(here, until__isnull=True).values_list(
-        "pk", "flow_log", "network_interface"
-    )
+    open_ones = Coverage.objects.filter(here, _among("network_interface", few), until__isnull=True)
+    rows = open_ones.values_list("pk", "flow_log", "network_interface")
     present = {(flow_log, interface): pk for pk, flow_log, interface in rows}
-    ended = [pk for pair, pk in present.items() if pair not in wanted]
+    left = present.keys() - wanted
+    ended = [present[pair] for pair in left]
     begun = wanted - present.keys()
     for at in range(0, len(ended), 500):
         Coverage.objects.filter(pk__in=ended[at : at + 500]).update(until=now)
-    Coverage.objects.bulk_create(
-        [
+    Insertion(
+        Coverage,
+        (
             Coverage(flow_log_id=flow_log, network_interface_id=interface, since=now)
             for flow_log, interface in sorted(begun)
-        ],
-        batch_size=500,
-    )
-    return bool(ended or begun)
+        ),
+    )()
+    return {flow_log for flow_log, _ in (*left, *begun)}
 
 
 def _deciders(flow_logs: Iterable[FlowLog], pairs: Iterable[Pair]) -> dict[str, FlowLog]:
@@ -168,11 +185,16 @@ def _deciders(flow_logs: Iterable[FlowLog], pairs: Iterable[Pair]) -> dict[str, 
 
 
 def _write_intervals(
-    vpc_id: str, interfaces: Iterable[str], deciders: Mapping[str, FlowLog], now: datetime
-) -> tuple[dict[str, list[Change]], bool]:
-    """Write what changes; return the changes of each interface as they are then, and whether any is new."""
+    vpc_id: str,
+    interfaces: Iterable[str],
+    deciders: Mapping[str, FlowLog],
+    now: datetime,
+    few: Collection[str],
+) -> tuple[dict[str, list[Change]], set[str]]:
+    """Write what changes; return the changes of each interface as they are then, and whose are new."""
     history: dict[str, list[Change]] = defaultdict(list)
-    rows = IntervalChange.objects.filter(network_interface__vpc=vpc_id).order_by("since")
+    changes = IntervalChange.objects.filter(_among("network_interface", few), network_interface__vpc=vpc_id)
+    rows = changes.order_by("since")
     for interface, since, interval in rows.values_list("network_interface", "since", "interval"):
         history[interface].append((int(since.timestamp()), interval))
     at = ceil(now.timestamp())
@@ -189,40 +211,54 @@ def _write_intervals(
             new += [(interface, change) for change in sorted(set(after) - set(before))]
             history[interface] = after
     _delete_changes(obsolete)
-    IntervalChange.objects.bulk_create(
-        [
+    Insertion(
+        IntervalChange,
+        (
             IntervalChange(network_interface_id=interface, interval=interval, since=_instant(since))
             for interface, (since, interval) in new
-        ],
-        batch_size=500,
-    )
-    return history, bool(obsolete or new)
+        ),
+    )()
+    return history, {interface for interface, _ in (*obsolete, *new)}
 
 
-def _write_captured(
-    flow_logs: Iterable[FlowLog],
+def _kinds(
     pairs: Iterable[Pair],
     deciders: Mapping[str, FlowLog],
     histories: Mapping[str, Sequence[Change]],
     now: int,
-) -> None:
-    """Note on each flow log how many interfaces it covers and, by kind, those that are captured otherwise.
+) -> dict[str, Kinds]:
+    """Return how many interfaces each flow log covers by kind.
 
-    A kind is the flow log that decides, if it is another one, and the changes from the one in force on. Pages read
-    it with ``scope.real_intervals``, so that they need not look at the interfaces.
+    A kind is the flow log that decides, if it is another one, and the changes from the one in force on.
     """
     tails = {interface: _from_now_on(histories[interface], now) for interface in deciders}
-    kinds: dict[str, Counter[tuple[str, tuple[Change, ...]]]] = defaultdict(Counter)
+    kinds: dict[str, Kinds] = defaultdict(Counter)
     for flow_log_id, interface in pairs:
         decider = deciders[interface].pk
         kinds[flow_log_id]["" if decider == flow_log_id else decider, tails[interface]] += 1
+    return kinds
+
+
+def _write_captured(flow_logs: Iterable[FlowLog], kinds: Mapping[str, Kinds]) -> None:
+    """Note on each flow log how many interfaces it covers and, by kind, those that are captured otherwise.
+
+    Pages read it with ``scope.real_intervals``, so that they need not look at the interfaces.
+    """
     changed = []
     for flow_log in flow_logs:
-        found = _described(kinds[flow_log.pk], flow_log.interval)
+        found = _described(kinds.get(flow_log.pk, Counter()), flow_log.interval)
         if found != flow_log.captured:
             flow_log.captured = found
             changed.append(flow_log)
     FlowLog.objects.bulk_update(changed, ["captured"], batch_size=200)
+
+
+def _is_usual(flow_logs: Iterable[FlowLog], kinds: Mapping[str, Kinds]) -> bool:
+    """Tell whether flow logs captured everything at their interval, and still do with some more interfaces."""
+    return not any(
+        flow_log.captured or _described(kinds.get(flow_log.pk, Counter()), flow_log.interval)
+        for flow_log in flow_logs
+    )
 
 
 def _from_now_on(history: Sequence[Change], now: int) -> tuple[Change, ...]:
@@ -231,7 +267,7 @@ def _from_now_on(history: Sequence[Change], now: int) -> tuple[Change, ...]:
     return ((0, past[-1] if past else NOT_CAPTURED), *(change for change in history if change[0] > now))
 
 
-def _described(kinds: Counter[tuple[str, tuple[Change, ...]]], interval: int) -> dict[str, Any]:
+def _described(kinds: Kinds, interval: int) -> dict[str, Any]:
     unusual = [
         [count, decider, [list(change) for change in tail]]
         for (decider, tail), count in sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))

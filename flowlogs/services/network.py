@@ -8,36 +8,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from console import access, changes
-from console.models import Account, Region, User
+from console.models import Account, Change, Region, User
 from flowlogs import inventory
-from flowlogs.identifiers import new_id
-from flowlogs.models import (
-    NetworkAcl,
-    NetworkInterface,
-    NetworkInterfaceAddress,
-    RouteEntry,
-    SecurityGroup,
-    SecurityGroupRule,
-    Vpc,
-    VpcCidrBlock,
-)
-from flowlogs.models.kept import Kept
-from flowlogs.networks.batch import Batch, Entry, Mode, Row
-from flowlogs.networks.interfaces import ADDRESS_FIELDS, MEMBERSHIP
-from flowlogs.networks.kind import Kind, chunks
+from flowlogs.models import NetworkAcl, NetworkInterface, RouteEntry, SecurityGroup, SecurityGroupRule, Vpc
+from flowlogs.networks.batch import Batch, Entry, Mode
+from flowlogs.networks.kind import KINDS, Kind
 from flowlogs.rules import RuleError, Violation
-from flowlogs.services import coverage, removal
+from flowlogs.services import removal
+from flowlogs.services.network_writing import Writing
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500
 NAMED = 5
+TRIES = 3
+"""How often rows are checked while others may write, before they have to wait."""
 
 
 def create(kind: Kind, account: Account, region: Region, by: User | None, /, **values: Any) -> Any:
@@ -85,9 +76,10 @@ def delete(kind: Kind, resource: Any, by: User | None) -> None:
             raise RuleError(*found)
         told = kind.note(resource, kind.values([resource])[0], None)
         changes.note_all([told], action, by=by, account_id=vpc.account_id, region_id=vpc.region_id)
+        pk = resource.pk
         resource.delete()
-        inventory.changed()
-    logger.info("%s %s deleted by %s", kind.slug, kind.named(resource), by)
+        inventory.network_changed([vpc_id])
+    transaction.on_commit(lambda: logger.info("%s %s deleted by %s", kind.slug, pk, by))
 
 
 class _Refused(RuleError):
@@ -107,26 +99,42 @@ def _save(
     mode: Mode,
     resource: Any = None,
 ) -> Batch:
+    for _ in range(TRIES):
+        # without a lock, which others would wait for: a file may take long
+        seen = _last_change(account)
+        writing = _checked(Batch(kind, account, region, entries, mode=mode, resource=resource), by)
+        # what took a key meanwhile is found when the rows are checked again
+        with suppress(IntegrityError), transaction.atomic():
+            # the lock keeps two requests from both finding an address or a CIDR block free
+            Account.objects.select_for_update().get(pk=account.pk)
+            if _last_change(account) == seen:
+                return _written(writing)
     with transaction.atomic():
-        # the lock keeps two requests from both finding an address or a CIDR block free
-        account = Account.objects.select_for_update().get(pk=account.pk)
-        batch = Batch(kind, account, region, entries, mode=mode, resource=resource)
-        _require(batch, by)
-        if batch.broken:
-            raise _Refused(batch)
-        created, changed = batch.created, batch.changed
-        _insert(batch, created)
-        _update(batch, changed)
-        WRITE_PARTS.get(kind.slug, _nothing)(created, changed)
-        _note(batch, by, "create", created)
-        _note(batch, by, "edit", changed)
-        if created or changed:
-            inventory.changed()
-        if kind.slug == "eni":
-            for vpc_id in {row.resource.vpc_id for row in (*created, *changed)}:
-                coverage.refresh_on_commit(vpc_id)
-    logger.info("%s: %d created, %d changed by %s", kind.slug, len(created), len(changed), by)
-    return batch
+        # others changed the network each time: now they wait
+        Account.objects.select_for_update().get(pk=account.pk)
+        return _written(_checked(Batch(kind, account, region, entries, mode=mode, resource=resource), by))
+
+
+def _last_change(account: Account) -> int:
+    """Return the number of the last change of the network, which all that checks rely on is part of."""
+    types = {kind.type for kind in KINDS.values()}
+    rows = Change.objects.filter(account=account, resource_type__in=types).order_by("-pk")
+    return rows.values_list("pk", flat=True).first() or 0
+
+
+def _checked(batch: Batch, by: User | None) -> Writing:
+    _require(batch, by)
+    if batch.broken:
+        raise _Refused(batch)
+    return Writing(batch, by)
+
+
+def _written(writing: Writing) -> Batch:
+    writing()
+    slug, by = writing.batch.kind.slug, writing.by
+    created, changed = len(writing.created), len(writing.changed)
+    transaction.on_commit(lambda: logger.info("%s: %d created, %d changed by %s", slug, created, changed, by))
+    return writing.batch
 
 
 def _require(batch: Batch, by: User | None) -> None:
@@ -144,99 +152,6 @@ def _require(batch: Batch, by: User | None) -> None:
         wanted.add(kind.permission("edit", region, account, kind.permission_id(resource)))
     for action, name in sorted(wanted):
         access.require(by, action, name)
-
-
-def _attributes(batch: Batch, row: Row) -> dict[str, Any]:
-    stored = {each.name: each.stored(row.values[each.name]) for each in batch.kind.stored}
-    return {**stored, **batch.kind.attributes(row.values, batch)}
-
-
-def _insert(batch: Batch, rows: Sequence[Row]) -> None:
-    kind = batch.kind
-    for row in rows:
-        if kind.is_identified and not row.values["id"]:
-            row.values["id"] = new_id(kind.prefix_of(row.values), batch.region.pk)
-        row.resource = kind.model(**_attributes(batch, row))
-    if issubclass(kind.model, Kept):
-        for part in chunks((row.resource for row in rows), BATCH):
-            removal.add(part)
-        return
-    kind.model.objects.bulk_create([row.resource for row in rows], batch_size=BATCH)
-
-
-def _update(batch: Batch, rows: Sequence[Row]) -> None:
-    model = batch.kind.model
-    fields: set[str] = set()
-    for row in rows:
-        for name, value in _attributes(batch, row).items():
-            if getattr(row.resource, name) != value:
-                setattr(row.resource, name, value)
-                fields.add(model._meta.get_field(name).name)
-    if fields:
-        model.objects.bulk_update([row.resource for row in rows], sorted(fields), batch_size=BATCH)
-
-
-def _nothing(created: Sequence[Row], changed: Sequence[Row]) -> None:
-    """Write nothing more: this kind has no parts in tables of their own."""
-
-
-def _write_cidr_blocks(created: Sequence[Row], changed: Sequence[Row]) -> None:
-    rows = [*created, *(row for row in changed if "cidr_blocks" in row.changed)]
-    _forget(VpcCidrBlock, "vpc", rows)
-    VpcCidrBlock.objects.bulk_create(
-        [
-            VpcCidrBlock(vpc_id=row.resource.pk, cidr=cidr, is_primary=place == 0)
-            for row in rows
-            for place, cidr in enumerate(row.values["cidr_blocks"])
-        ],
-        batch_size=BATCH,
-    )
-
-
-def _write_addresses(created: Sequence[Row], changed: Sequence[Row]) -> None:
-    rows = [*created, *(row for row in changed if row.changed.keys() & ADDRESS_FIELDS.keys())]
-    _forget(NetworkInterfaceAddress, "network_interface", rows)
-    NetworkInterfaceAddress.objects.bulk_create(
-        [
-            NetworkInterfaceAddress(
-                network_interface_id=row.resource.pk, vpc_id=row.resource.vpc_id, address=address, kind=kind
-            )
-            for row in rows
-            for field, kind in ADDRESS_FIELDS.items()
-            for address in ([row.values[field]] if field == "private_ip" else row.values[field])
-        ],
-        batch_size=BATCH,
-    )
-    rows = [*created, *(row for row in changed if "security_group_ids" in row.changed)]
-    _forget(MEMBERSHIP, "networkinterface", rows)
-    MEMBERSHIP.objects.bulk_create(
-        [
-            MEMBERSHIP(networkinterface_id=row.resource.pk, securitygroup_id=group)
-            for row in rows
-            for group in row.values["security_group_ids"]
-        ],
-        batch_size=BATCH,
-    )
-
-
-def _forget(model: Any, owner: str, rows: Sequence[Row]) -> None:
-    """Delete the parts that resources had."""
-    for ids in chunks(row.resource.pk for row in rows):
-        # the rows themselves go, without asking signals for each of them
-        queryset = model.objects.filter(**{f"{owner}__in": ids})
-        queryset._raw_delete(queryset.db)
-
-
-def _note(batch: Batch, by: User | None, verb: str, rows: Sequence[Row]) -> None:
-    if not rows:
-        return
-    changes.note_all(
-        [batch.kind.note(row.resource, row.before, row.values) for row in rows],
-        batch.kind.actions[verb],
-        by=by,
-        account_id=batch.account.pk,
-        region_id=batch.region.pk,
-    )
 
 
 def users_of(resource: Any) -> list[QuerySet[Any]]:
@@ -261,10 +176,6 @@ def in_the_way(kind: Kind, resource: Any) -> list[Violation]:
     return [Violation("StillUsed", "", {"users": ", ".join(shown)})] if names else []
 
 
-WRITE_PARTS: dict[str, Callable[[Sequence[Row], Sequence[Row]], None]] = {
-    "vpc": _write_cidr_blocks,
-    "eni": _write_addresses,
-}
 REMOVED_ELSEWHERE: dict[str, Callable[[Any, User | None], Any]] = {
     "vpc": removal.remove_vpc,
     "vswitch": removal.remove_vswitch,

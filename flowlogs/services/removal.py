@@ -108,7 +108,7 @@ def add(resources: Sequence[Resource]) -> None:
             raise RuleError(*(Violation("IdTaken", "id", {"id": pk}) for pk in taken))
         model.objects.bulk_create([each for each in resources if each.pk not in known], batch_size=BATCH)
         _take_over(model, [each for each in resources if each.pk in known])
-        inventory.changed()
+        _note(resources)
         if model is NetworkInterface:
             for vpc_id in {each.vpc_id for each in resources}:  # type: ignore[union-attr]
                 coverage.refresh_on_commit(vpc_id)
@@ -200,9 +200,19 @@ def _mark(resource: Resource, vpc: Vpc, by: User | None, action: str, held: dict
         region_id=vpc.region_id,
         values={field: (value, None) for field, value in held.items() if value},
     )
-    coverage.refresh(vpc, now)
-    inventory.changed()
-    logger.info("%s %s deleted by %s", model.__name__, resource.pk, by)
+    if isinstance(resource, NetworkInterface):
+        # all else is empty when it goes
+        coverage.refresh(vpc, now, only=[resource.pk])
+    _note([resource])
+    pk = resource.pk
+    transaction.on_commit(lambda: logger.info("%s %s deleted by %s", model.__name__, pk, by))
+
+
+def _note(resources: Iterable[Resource]) -> None:
+    """Note which parts of the inventory change as resources come or go; ECS instances are in it by their ENIs."""
+    inventory.network_changed(each.pk for each in resources if isinstance(each, Vpc))
+    places = ((each.vpc_id, each.vswitch_id) for each in resources if isinstance(each, NetworkInterface))
+    inventory.enis_changed(places)
 
 
 def _unbind(resource: Resource, vpc: Vpc, by: User | None) -> None:

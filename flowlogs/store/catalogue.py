@@ -19,7 +19,16 @@ from django.db import transaction
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
-from flowlogs.models import Closing, Delivery, InventoryVersion, Logstore, Part, SampleFile, SampleSlice
+from flowlogs.models import (
+    Closing,
+    Delivery,
+    InventoryPart,
+    InventoryVersion,
+    Logstore,
+    Part,
+    SampleFile,
+    SampleSlice,
+)
 from flowlogs.models.logstore import PERMANENT
 from flowlogs.windows import HOUR
 
@@ -148,7 +157,9 @@ def collect_orphans(now: float) -> int:
             removed += _discard_all(names[name] for name in names.keys() - set(listed))
     removed += _discard_all(_files_older("spill", now - ORPHAN_AGE))
     in_use = set(InventoryVersion.objects.values_list("digest", flat=True))
-    unpacked = _files_older("inventory", now - ORPHAN_AGE)
+    in_use.update(InventoryPart.objects.values_list("digest", flat=True))
+    # a version before its parts, so that there is never one without them
+    unpacked = sorted(_files_older("inventory", now - ORPHAN_AGE), key=lambda path: len(path.parts))
     return removed + _discard_all(path for path in unpacked if path.name.partition(".")[0] not in in_use)
 
 

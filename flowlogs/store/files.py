@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY = ".tmp"
+FEW = 8
+"""So many files are synchronised one by one."""
 
 
 def durable_name(prefix: str, suffix: str = ".parquet") -> str:
@@ -35,6 +37,31 @@ def durable(path: Path) -> Iterator[Path]:
         synchronise(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_all(contents: Mapping[Path, bytes]) -> None:
+    """Make files of one folder, each whole under its name or not there; all of them survive power loss."""
+    folders = {path.parent for path in contents}
+    for folder in folders:
+        make_folder(folder)
+    temporary = {path: path.with_name(f"{path.name}.{secrets.token_hex(4)}{TEMPORARY}") for path in contents}
+    try:
+        for path, content in contents.items():
+            temporary[path].write_bytes(content)
+        if len(contents) > FEW:
+            # one wait for the disk instead of one for each file
+            os.sync()
+        else:
+            for path in temporary.values():
+                synchronise(path)
+        for path in contents:
+            temporary[path].replace(path)
+        for folder in folders:
+            synchronise(folder)
+    except BaseException:
+        for path in temporary.values():
+            path.unlink(missing_ok=True)
         raise
 
 

@@ -23,6 +23,8 @@ from flowlogs.models import (
     FlowLog,
     Gateway,
     Instance,
+    InventoryMark,
+    InventoryPart,
     InventoryVersion,
     Logstore,
     Loss,
@@ -86,6 +88,8 @@ def one_of_each(make_flow_log: MakeFlowLog, account: Account, region: Region, lo
     )
     if not InventoryVersion.objects.exists():
         InventoryVersion.objects.create(since=0, content=b"", digest="d")
+    InventoryPart.objects.get_or_create(digest="d", defaults={"content": b""})
+    InventoryMark.objects.create(key="exporters")
     window = Window.objects.create(vpc=vpc, interval=10, start=int(NOW.timestamp()))
     closing = Closing.objects.create(window=window, number=0)
     Delivery.objects.create(flow_log=flow_log, closing=closing)

@@ -21,6 +21,8 @@ from flowlogs.models import (
     FlowLog,
     Gateway,
     Instance,
+    InventoryMark,
+    InventoryPart,
     InventoryVersion,
     Logstore,
     Loss,
@@ -118,6 +120,8 @@ def grow(flow_log: FlowLog, many_flow_logs: Any, account: Account) -> None:
             collector=collector, exporter=exporter, since=0, until=1, unit="flows", count=1, reason="sequence"
         )
         InventoryVersion.objects.create(since=number, content=b"", digest=str(number))
+        InventoryPart.objects.create(digest=str(number), content=b"", replaced=number)
+        InventoryMark.objects.create(key=f"network/more-{number}")
         Collector.objects.create(pk=f"collector-more-{number}")
         window = Window.objects.create(vpc=vpc, interval=10, start=600 * number)
         closing = Closing.objects.create(window=window, number=0)

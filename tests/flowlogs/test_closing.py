@@ -3,11 +3,23 @@
 from dataclasses import replace
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from flowlogs import closing, reception, services
+from flowlogs import closing, inventory, reception, services
 from flowlogs.collector import status as collector_status
-from flowlogs.models import Closing, Collector, IntervalChange, Loss, Window
+from flowlogs.models import (
+    Closing,
+    Collector,
+    FlowLog,
+    IntervalChange,
+    Loss,
+    NetworkInterface,
+    Vpc,
+    VSwitch,
+    Window,
+)
 from flowlogs.services import coverage
 
 from .factories import LATE_LIMIT, LATENESS, START, flow
@@ -36,6 +48,35 @@ def test_windows_of_covered_interfaces_exist_without_any_traffic(lab):
     lab.move(START + 1300)
     lab.work()
     assert starts() == [-600, 0, 600, 1200]
+
+
+def test_only_the_vpc_that_changed_is_looked_at_again(lab):
+    """Interval changes are as many as interfaces: those of all VPCs are not read for a change in one."""
+    lab.flow_log()
+    other = Vpc.objects.create(pk="vpc-2", account=lab.account, region=lab.region)
+    vswitch = VSwitch.objects.create(pk="vsw-9", vpc=other, cidr_block="10.9.0.0/24")
+    services.create_flow_log(
+        lab.account, lab.region, None, resource_type="VPC", resource_id="vpc-2", project_name="logs",
+        logstore_name="flows", interval=1,
+    )  # fmt: skip
+    for flow_log in FlowLog.objects.all():
+        services.finish_transition(flow_log.pk)
+
+    def spans():
+        version = inventory.record()
+        with CaptureQueriesContext(connection) as queries:
+            found = closing.capture_spans((version.pk, version.digest))
+        read = [query["sql"] for query in queries if "flowlogs_intervalchange" in query["sql"]]
+        return found, len(read) == 1 and "vpc-1" not in read[0].partition("WHERE")[2] and "vpc-2" in read[0]
+
+    assert set(spans()[0]) == {("vpc-1", 10)}
+    NetworkInterface.objects.create(pk="eni-9", vpc=other, vswitch=vswitch)
+    coverage.refresh(other)
+    found, is_narrow = spans()
+    assert is_narrow
+    closing.forget()
+    assert found == spans()[0]
+    assert set(found) == {("vpc-1", 10), ("vpc-2", 1)}
 
 
 def test_without_a_flow_log_there_are_no_windows(lab):

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from console.models import Account, Region, User
 from flowlogs import services
-from flowlogs.models import Coverage, IntervalChange, InventoryVersion, NetworkInterface, Vpc, VSwitch
+from flowlogs.models import (
+    Coverage,
+    FlowLog,
+    IntervalChange,
+    InventoryVersion,
+    NetworkInterface,
+    Vpc,
+    VSwitch,
+)
 from flowlogs.services import coverage
 from flowlogs.services.coverage import Change, scheduled
 from tests.flowlogs.conftest import MakeFlowLog, make_interface, make_vpc
@@ -262,3 +270,57 @@ def test_a_refresh_costs_the_same_queries_whatever_the_number_of_interfaces(
     type(flow_log).objects.update(status="Active")
     with django_assert_max_num_queries(10):
         assert coverage.refresh(vpc)
+
+
+def noted() -> list[Any]:
+    """Return all that a refresh writes."""
+    return [
+        sorted(Coverage.objects.values_list("flow_log", "network_interface", "since", "until"), key=str),
+        sorted(IntervalChange.objects.values_list("network_interface", "since", "interval"), key=str),
+        sorted(FlowLog.objects.values_list("pk", "captured"), key=str),
+    ]
+
+
+def join(vpc: Vpc) -> list[str]:
+    return [make_interface(VSwitch.objects.get(pk=f"vsw-vpc-1-{letter}"), 77).pk for letter in "ab"]
+
+
+def change_places(vpc: Vpc) -> list[str]:
+    NetworkInterface.objects.filter(pk=FIRST).update(vswitch="vsw-vpc-1-b")
+    NetworkInterface.objects.filter(pk=OTHER).update(vswitch="vsw-vpc-1-a")
+    return [FIRST, OTHER]
+
+
+def leave(vpc: Vpc) -> list[str]:
+    NetworkInterface.objects.filter(pk__in=[FIRST, OTHER]).update(deleted_at=NOON)
+    return [FIRST, OTHER]
+
+
+@pytest.mark.parametrize("act", [join, change_places, leave], ids=["join", "change-places", "leave"])
+@pytest.mark.parametrize("interval", [10, 1], ids=["usual", "otherwise"])
+def test_of_few_interfaces_a_refresh_writes_what_one_of_all_would(
+    make_flow_log: MakeFlowLog, vpc: Vpc, act: Any, interval: int, time_machine: Any
+) -> None:
+    time_machine.move_to(NOON, tick=False)
+    make_flow_log(name="vpc")
+    make_flow_log(name="switch", resource_type="VSwitch", resource_id="vsw-vpc-1-b", interval=interval)
+    time_machine.move_to(NOON + timedelta(minutes=43), tick=False)
+    coverage.refresh(vpc)
+    enis = act(vpc)
+    assert coverage.refresh(vpc, only=enis) is True
+    written = noted()
+    assert coverage.refresh(vpc) is False
+    assert noted() == written
+
+
+def test_of_few_interfaces_the_others_are_not_looked_at(
+    make_flow_log: MakeFlowLog, vpc: Vpc, django_assert_max_num_queries: Any
+) -> None:
+    make_flow_log(name="vpc")
+    enis = join(vpc)
+    with django_assert_max_num_queries(10) as queries:
+        coverage.refresh(vpc, only=enis)
+    read = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
+    tables = {"networkinterface", "coverage", "intervalchange"}
+    found = {table: [sql for sql in read if f'FROM "flowlogs_{table}"' in sql] for table in tables}
+    assert all(len(those) == 1 and enis[0] in those[0] for those in found.values())

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from console.access import ActionDenied
 from console.models import Account, Change, Policy, Region, User
 from flowlogs import inventory
 from flowlogs.models import (
     Coverage,
+    InventoryVersion,
     NetworkAcl,
     NetworkInterface,
     RouteEntry,
@@ -23,6 +26,7 @@ from flowlogs.networks.batch import Entry
 from flowlogs.networks.kinds import KINDS
 from flowlogs.rules import RuleError
 from flowlogs.services import network, removal
+from flowlogs.services.network_writing import Writing
 from tests.flowlogs.conftest import MakeFlowLog, make_vpc
 
 
@@ -332,12 +336,125 @@ def test_columns_that_a_file_does_not_have_stay_as_they_are(net: Net, vpc: Vpc) 
     assert VSwitch.objects.get(pk=SWITCH).cidr_block == "10.0.0.0/24"
 
 
-def test_an_import_costs_queries_by_the_hundreds_not_by_the_row(
-    net: Net, vpc: Vpc, django_assert_max_num_queries: Any
+def new_rows(first: int, number: int) -> list[dict[str, Any]]:
+    return [{"vswitch_id": SWITCH, "private_ip": f"10.0.0.{place}"} for place in range(first, first + number)]
+
+
+def test_an_import_costs_the_same_queries_for_few_rows_and_many(net: Net, vpc: Vpc) -> None:
+    def cost(*rows: dict[str, Any]) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert not net.imported("eni", *rows).broken
+        assert len(queries) <= 30
+        return len(queries)
+
+    few = cost(*new_rows(10, 5))
+    assert cost(*new_rows(20, 150)) == few
+    ids = NetworkInterface.objects.order_by("pk").values_list("pk", flat=True)
+    [first, rest] = (
+        [{"id": pk, "name": f"eni-{place}"} for place, pk in enumerate(found)]
+        for found in (ids.filter(instance__isnull=False), ids.filter(instance__isnull=True))
+    )
+    assert (len(first), len(rest)) == (3, 155)
+    few = cost(*first)
+    assert cost(*rest) <= few
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_is_checked_while_others_may_write(
+    net: Net, vpc: Vpc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [{"vswitch_id": SWITCH, "private_ip": f"10.0.0.{number}"} for number in range(100, 250)]
-    with django_assert_max_num_queries(40):
-        assert len(net.imported("eni", *rows).created) == 150
+    locked: list[bool] = []
+
+    class Watched(Writing):
+        def __init__(self, *args: Any) -> None:
+            locked.append(connection.in_atomic_block)
+            super().__init__(*args)
+            locked.append(connection.in_atomic_block)
+
+    monkeypatch.setattr(network, "Writing", Watched)
+    before = InventoryVersion.objects.count()
+    assert len(net.imported("eni", *new_rows(100, 20)).created) == 20
+    assert locked == [False, False]
+    assert InventoryVersion.objects.count() == before + 1, "one version for the whole file"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_capture_of_an_imported_file_is_in_one_version(
+    net: Net, vpc: Vpc, make_flow_log: MakeFlowLog
+) -> None:
+    make_vpc(net.account, net.region, "vpc-2")
+    make_flow_log()
+    make_flow_log(resource_id="vpc-2")
+    before = InventoryVersion.objects.count()
+    with CaptureQueriesContext(connection) as queries:
+        net.imported("eni", *new_rows(100, 20), {"vswitch_id": "vsw-vpc-2-a", "private_ip": "10.0.0.9"})
+    assert InventoryVersion.objects.count() == before + 1
+    enis = inventory.load(InventoryVersion.objects.latest("pk"))["enis"]
+    assert [len(eni["intervals"]) for eni in enis] == [1] * 24
+    assert len(queries) <= 80
+
+
+def interfere(monkeypatch: pytest.MonkeyPatch, act: Any, times: int = 1) -> list[int]:
+    """Let somebody else act each time rows have been checked and are not written yet, so many times."""
+    seen: list[int] = []
+
+    class Late(Writing):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            seen.append(len(seen))
+            if len(seen) <= times:
+                monkeypatch.setattr(network, "Writing", Writing)
+                act()
+                monkeypatch.setattr(network, "Writing", Late)
+
+    monkeypatch.setattr(network, "Writing", Late)
+    return seen
+
+
+def test_what_somebody_takes_meanwhile_is_found_before_anything_is_written(
+    net: Net, vpc: Vpc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interfere(monkeypatch, lambda: net.create("eni", vswitch_id=SWITCH, private_ip="10.0.0.101"))
+    batch = net.imported("eni", *new_rows(100, 3))
+    assert [(row.line, each.field, each.code) for row in batch.broken for each in row.found] == [
+        (3, "private_ip", "AddressTaken")
+    ]
+    assert not NetworkInterface.objects.filter(addresses__address="10.0.0.100").exists()
+
+
+def test_a_change_that_is_not_in_the_way_only_has_it_checked_again(
+    net: Net, vpc: Vpc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = iter(range(200, 250))
+    seen = interfere(
+        monkeypatch,
+        lambda: net.create("eni", vswitch_id=SWITCH, private_ip=f"10.0.0.{next(places)}"),
+        times=9,
+    )
+    assert len(net.imported("eni", *new_rows(100, 3)).created) == 3
+    assert len(seen) == network.TRIES + 1, "the last time others wait"
+    assert NetworkInterface.objects.count() == 3 + 3 + network.TRIES + 1
+
+
+def test_an_id_that_another_account_takes_meanwhile_is_told(
+    net: Net, vpc: Vpc, stranger: User, region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take() -> None:
+        SecurityGroup.objects.create(pk="sg-x", vpc=make_vpc(stranger.account, region, "vpc-s"))
+
+    interfere(monkeypatch, take)
+    batch = net.imported("security-group", {"id": "sg-x", "vpc_id": "vpc-1"})
+    assert [(each.field, each.code) for each in batch.violations] == [("id", "TakenElsewhere")]
+
+
+def test_what_is_modified_while_it_is_checked_is_changed_once(
+    net: Net, vpc: Vpc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = net.create("security-group", vpc_id="vpc-1", name="web")
+    interfere(monkeypatch, lambda: net.create("security-group", vpc_id="vpc-1", name="other"))
+    net.modify("security-group", group, name="changed")
+    assert (group.name, SecurityGroup.objects.get(pk=group.pk).name) == ("changed", "changed")
+    assert Change.objects.filter(resource_id=group.pk, action="ecs:ModifySecurityGroupAttribute").count() == 1
 
 
 def test_who_may_not_change_one_resource_imports_nothing(net: Net, vpc: Vpc, account: Account) -> None:
