@@ -11,6 +11,7 @@ _STORE = "log-service/<slug:project>/<slug:logstore>/"
 urlpatterns = [
     path("log-service/", logstores.log_service, name="log-service"),
     path("log-service/create/", logstores.logstore_create, name="logstore-create"),
+    path("projects/<slug:project>/edit/", logstores.project_edit, name="project-edit"),
     path("projects/<slug:project>/delete/", logstores.project_delete, name="project-delete"),
     path(_STORE, search.search, name="search"),
     path(f"{_STORE}fields/<str:field>/", fields.field, name="field"),

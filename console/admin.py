@@ -17,12 +17,15 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console import reference
-from console.administration import NotedAdmin, ReadOnlyAdmin
+from console.administration import ReadOnlyAdmin
 from console.models import Account, Change, Heartbeat, Region, Role
+from console.noted_admin import NotedAdmin
 from console.ram import admin as ram_admin
 
 __all__ = ["AccountAdmin", "RegionAdmin", "ram_admin"]
 
+SHOWN_NAMES = {"name": "called", "area": "area_called"}
+"""The fields of a region that are stored in English, and what shows them in the language of the page."""
 RECENT = 10_000
 NAMED = 4
 
@@ -66,7 +69,14 @@ class RegionAdmin(NotedAdmin):
         """Fix the ID, which is in every address and resource name, and what comes with each release."""
         if obj is None:
             return []
-        return ["id", "name", "area", "order"] if obj.pk in reference.REGION_IDS else ["id"]
+        return ["id", *SHOWN_NAMES.values(), "order"] if obj.pk in reference.REGION_IDS else ["id"]
+
+    def get_fields(self, request: HttpRequest, obj: Region | None = None) -> list[Any]:
+        """Show the names that come with each release in the language of the page."""
+        fields = [field.name for field in Region._meta.fields if field.editable]
+        if obj is None or obj.pk not in reference.REGION_IDS:
+            return fields
+        return [SHOWN_NAMES.get(name, name) for name in fields]
 
 
 @admin.register(Account)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from csp.decorators import csp_update
-from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.actions import delete_selected
+from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.contrib.auth.views import redirect_to_login
@@ -23,7 +20,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 COUNTED = 100_000
 WORDS = 8
@@ -179,114 +175,6 @@ class ConsoleAdmin(admin.ModelAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
 
-class ServedForm(forms.ModelForm):
-    """A form whose values a service judges; what it ``refused`` stands beside the fields."""
-
-    refused: ClassVar[Sequence[tuple[str, str]]] = ()
-    """Field and reason, as the service names them."""
-    fields_of: ClassVar[dict[str, str]] = {}
-    """Fields by the names that the service gives them, where these differ."""
-
-    def _get_validation_exclusions(self) -> set[str]:
-        # uniqueness and constraints are the service's too
-        return {field.name for field in self._meta.model._meta.get_fields()}
-
-    def clean(self) -> dict[str, Any]:
-        """Show what was refused."""
-        for field, reason in self.refused:
-            named = self.fields_of.get(field, field)
-            self.add_error(named if named in self.fields else None, reason)
-        return self.cleaned_data
-
-
-class ServedAdmin(ConsoleAdmin):
-    """Rows that services write: ``save_model`` and ``delete_model`` call them, and no rule is known here.
-
-    What a service refuses undoes all of the request, and the form is shown again with the reasons in it.
-    """
-
-    form = ServedForm
-    actions = ["delete_selected"]
-    refusal: ClassVar[type[Exception]] = ValidationError
-
-    def reasons(self, error: Any) -> list[tuple[str, str]]:
-        """Return of each thing that a service refused the field, if it is about one, and why."""
-        by_field = getattr(error, "message_dict", None) or {"": error.messages}
-        return [(field, reason) for field, found in by_field.items() for reason in found]
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """Tell the form what the service refused."""
-        form: Any = super().get_form(request, obj, change=change, **kwargs)
-        form.refused = getattr(request, "refused", ())
-        return form
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the form again with what the service refuses."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except self.refusal as error:
-            request.refused = self.reasons(error)  # type: ignore[attr-defined]
-            return super().changeform_view(request, object_id, form_url, extra_context)
-
-    def construct_change_message(
-        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
-    ) -> Any:
-        """Tell of the row: what belongs to it is only shown."""
-        return super().construct_change_message(request, form, [], add)
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Leave what belongs to a row to its service too."""
-
-    def get_deleted_objects(self, objs: Iterable[Model], request: HttpRequest) -> tuple[Any, ...]:
-        """Name what is deleted; what hangs on it is up to the service."""
-        rows = [str(row) for row in objs]
-        return rows, {self.opts.verbose_name_plural: len(rows)}, set(), []
-
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Say why something cannot be deleted."""
-        try:
-            return super().delete_view(request, object_id, extra_context)
-        except self.refusal as error:
-            self.tell(request, error)
-            page = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[object_id])
-            return HttpResponseRedirect(page)
-
-    @admin.action(permissions=["delete"], description=_("Delete selected %(verbose_name_plural)s"))
-    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """Ask first, then have the service delete each, and say which it refuses."""
-        if not request.POST.get("post"):
-            return delete_selected(self, request, queryset)
-        done = []
-        for row in queryset:
-            key = row.pk
-            try:
-                self.delete_model(request, row)
-            except self.refusal as error:
-                self.tell(request, error, f"{row}: ")
-            else:
-                # what is gone for good has lost it
-                row.pk = key
-                done.append(row)
-        if done:
-            self.log_deletions(request, done)  # type: ignore[arg-type]
-            told = ngettext("%(count)d is deleted.", "%(count)d are deleted.", len(done))
-            self.message_user(request, told % {"count": len(done)}, messages.SUCCESS)
-        return None
-
-    def tell(self, request: HttpRequest, error: Exception, about: str = "") -> None:
-        """Show what was refused as messages of the next page."""
-        for _field, reason in self.reasons(error):
-            self.message_user(request, about + reason, messages.ERROR)
-
-
 class ReadOnlyAdmin(ConsoleAdmin):
     """Rows that only services and background work write."""
 
@@ -303,71 +191,3 @@ class ReadOnlyAdmin(ConsoleAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Leave deleting to what owns the rows."""
         return False
-
-
-class NotedAdmin(ConsoleAdmin):
-    """Settings that have no service: what is changed here is written down here.
-
-    ``noted_as`` gives the actions of creating, changing and deleting.
-    """
-
-    noted_as: tuple[str, str, str]
-    unnoted: frozenset[str] = frozenset({"id", "password", "last_login"})
-
-    def place_of(self, obj: Any) -> dict[str, str | None]:
-        """Return account and region of a row, as a change has them."""
-        raise NotImplementedError
-
-    def changes_of(self, obj: Any) -> tuple[str, str] | None:
-        """Return what the audit knows a row by."""
-        return type(obj).__name__, str(obj.pk)
-
-    def described(self, pk: Any) -> dict[str, Any]:
-        """Return what a row says now, without what is empty."""
-        obj = self.model._base_manager.get(pk=pk)
-        values = {field.attname: field.value_from_object(obj) for field in self.opts.concrete_fields}
-        many = {
-            field.name: sorted(map(str, getattr(obj, field.name).all())) for field in self.opts.many_to_many
-        }
-        told = {name: _plain(value) for name, value in {**values, **many}.items() if name not in self.unnoted}
-        return {name: value for name, value in told.items() if value not in (None, "", [])}
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Remember what the row said before."""
-        form.described = self.described(obj.pk) if change else {}
-        super().save_model(request, obj, form, change)
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Write the change down, once all of it is there."""
-        super().save_related(request, form, formsets, change)
-        obj = form.instance
-        self.note(self.noted_as[change], obj, form.described, self.described(obj.pk), **self.place_of(obj))
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        """Write down what went."""
-        self._note_deleted([obj])
-        super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Write down what went."""
-        self._note_deleted(queryset)
-        super().delete_queryset(request, queryset)
-
-    def note(
-        self, action: str, obj: Any, before: dict[str, Any], after: dict[str, Any], **place: Any
-    ) -> None:
-        """Write down what differs, if anything does."""
-        from console import changes
-
-        changed = changes.difference(before, after)
-        if changed:
-            changes.note(action, type(obj).__name__, str(obj.pk), by=None, values=changed, **place)
-
-    def _note_deleted(self, rows: Iterable[Any]) -> None:
-        for obj in rows:
-            self.note(self.noted_as[2], obj, self.described(obj.pk), {}, **self.place_of(obj))
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
-    return value if isinstance(value, bool | int | float | str | list | dict | None) else str(value)

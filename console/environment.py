@@ -3,6 +3,7 @@
 import importlib
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -55,6 +56,30 @@ def choice(name: str, default: str, allowed: set[str]) -> str:
 def words(name: str, default: str = "") -> list[str]:
     """Return a comma-separated setting as a list without empty members."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def secret(name: str, *, least: int) -> str:
+    """Return a secret of `least` or more printable ASCII characters without spaces, or an empty text.
+
+    What is wrong is told without it.
+    """
+    value = text(name)
+    if value and (len(value) < least or not all("!" <= letter <= "~" for letter in value)):
+        raise ImproperlyConfigured(f"{name} must have at least {least} ASCII characters and no space")
+    return value
+
+
+def networks(name: str, default: str) -> list[IPv4Network | IPv6Network]:
+    """Return a comma-separated setting of IP addresses and CIDR blocks, such as 10.0.0.0/8,::1."""
+    found = []
+    for word in words(name, default):
+        try:
+            found.append(ip_network(word))
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name} must hold IP addresses and CIDR blocks such as 10.0.0.0/8, not {word!r}"
+            ) from None
+    return found
 
 
 def folder(name: str, default: Path) -> Path:

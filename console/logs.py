@@ -1,4 +1,4 @@
-"""Filters of the log."""
+"""Filters and the formatter of the log."""
 
 import logging
 import time
@@ -6,6 +6,31 @@ import time
 from console.full_disk import is_full_disk
 
 PAUSE = 60.0  # seconds
+_CONTROL = {
+    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    for code in (
+        *range(0x20),
+        *range(0x7F, 0xA0),
+        0x2028,
+        0x2029,
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+    )
+    if code not in (0x09, 0x0A)
+}
+"""Characters that could rewrite what a terminal shows, or break what reads the log line by line."""
+
+
+class Escaped(logging.Formatter):
+    """Writes control characters as escapes: what a visitor sent may neither colour nor forge the log.
+
+    Line breaks stay, with the lines after the first indented: only a line of ours begins with a time.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of a record."""
+        first, *more = super().format(record).translate(_CONTROL).split("\n")
+        return "\n".join([first, *(line if line[:1] in (" ", "") else f"  {line}" for line in more)])
 
 
 class WithoutReadiness(logging.Filter):

@@ -27,6 +27,8 @@ CALLED = {
     "superuser status": "administrator",
 }
 """Names that the pages have other words for."""
+RENAMED = {*CALLED, *CALLED.values()}
+"""The same, before and after they were given."""
 
 
 class Kept(str):
@@ -78,12 +80,12 @@ def _derived(config: AppConfig) -> Iterator[tuple[Any, str, str]]:
         for attribute in ("verbose_name", "verbose_name_plural"):
             with override("en"):
                 name = str(getattr(options, attribute))
-            if attribute not in options.original_attrs or name in CALLED:
+            if attribute not in options.original_attrs or name in RENAMED:
                 yield options, attribute, _spelled(name)
         for field in [*options.local_fields, *options.local_many_to_many]:
             with override("en"):
                 name = str(field.verbose_name)
-            if field._verbose_name is None or name in CALLED:
+            if field._verbose_name is None or name in RENAMED:
                 yield field, "verbose_name", _spelled(name)
 
 

@@ -10,6 +10,8 @@ import warnings
 from celery import beat
 from celery.exceptions import SecurityWarning
 from django.conf import settings
+from django.template.loader import get_template
+from django.urls import get_resolver
 from waitress.server import create_server
 
 from console.celery import app
@@ -21,6 +23,8 @@ WEB_THREADS = 8
 SWITCH_INTERVAL = 0.0005
 """Seconds after which a task gives way to a page. A page gives way at every row that SQLite reads and waits so
 long to come on again: beside a busy task the list of flow logs takes 0.5 s with this, 3.1 s with Python's 5 ms."""
+GARBAGE = (10_000, 20, 10)
+"""When Python looks for garbage: a page makes some thousand objects and frees nearly all of them by itself."""
 WORKER_THREADS = 4  # tasks mostly wait for engine workers and the database
 
 
@@ -29,6 +33,8 @@ class Web:
 
     def __init__(self, listener: socket.socket) -> None:
         options: dict[str, object] = {"sockets": [listener], "threads": WEB_THREADS, "ident": None}
+        # nobody is believed about addresses, but that a proxy asks is of interest: see console.scrapers
+        options["clear_untrusted_proxy_headers"] = False
         if settings.FLOWLOG_SECURE:
             # Only a proxy on this machine is believed about the scheme and the address of its clients.
             options["trusted_proxy"] = "127.0.0.1"
@@ -40,9 +46,11 @@ class Web:
 
     def start(self) -> None:
         """Answer requests from now on."""
+        _load_pages()
         # what is loaded by now stays for good: to look through it for garbage holds a page up by 0.1 s
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GARBAGE)
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._thread.start()
 
@@ -93,3 +101,11 @@ class Beat:
         """Send nothing more."""
         self._service.stop()
         self._thread.join(1)
+
+
+def _load_pages() -> None:
+    """Read what the first visitor of each page would wait for: addresses, views and templates."""
+    get_resolver().url_patterns  # noqa: B018
+    folder = settings.ROOT / "templates"
+    for file in folder.rglob("*.html"):
+        get_template(str(file.relative_to(folder)))

@@ -1,5 +1,8 @@
-"""The actions of flow logs, exporters, Log Service and the network, as policies write them."""
+"""The actions of flow logs, exporters, Log Service and the network as policies write them, and their resources."""
 
+from django.utils.translation import gettext_lazy as _
+
+from console.actions import Resources
 from flowlogs.networks.kinds import KINDS
 
 FLOW_LOGS = (
@@ -17,3 +20,15 @@ LOG_SERVICE = (
 )
 NETWORK = tuple(action for kind in KINDS.values() for action in kind.actions.values())
 ALL = (*FLOW_LOGS, *EXPORTERS, *LOG_SERVICE, *NETWORK)
+RESOURCES = (
+    Resources(_("Flow logs"), "vpc", "flowlog/*"),
+    Resources(_("Exporters"), "vpc", "exporter/*"),
+    Resources(_("Projects"), "log", "project/*"),
+    Resources(_("Logstores"), "log", "project/*/logstore/*"),
+    Resources(_("Prices of the account"), "log", "account/prices"),
+    *(
+        Resources(kind.many, kind.actions["list"].partition(":")[0], f"{kind.resource_path}/*")
+        for kind in KINDS.values()
+        if not kind.part_of
+    ),
+)

@@ -4,11 +4,12 @@ The cast: the owner of an account that has passed every gate and has no demo dat
 only read, and the owner of another account.
 """
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -18,7 +19,7 @@ from django.utils import timezone
 from console import reference, services
 from console.models import DELIVERY_POLICY, DELIVERY_ROLE, Account, Policy, Region, Role, User
 from console.reference import LOG_READ_ONLY, VPC_READ_ONLY
-from tests.browsing import CHROMIUM_OPTIONS, Visitor
+from tests.browsing import CHROMIUM_OPTIONS, Visitor, Windows
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -52,6 +53,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("long") or _is_second_look(item):
                 item.add_marker(pytest.mark.skip(reason="long; run with --long"))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking over and over at what stays to the end: all that is imported."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+def pytest_unconfigure() -> None:
+    """Let the garbage collector see everything again: libraries in C ask at the end what has been left."""
+    gc.unfreeze()
 
 
 def _starts_programs(item: pytest.Item) -> bool:
@@ -157,9 +170,17 @@ def browser() -> "Iterator[Browser]":
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def windows(browser: "Browser", live_server: "LiveServer") -> Iterator[Windows]:
+    """The windows of the browser, which close before the live server ends: it waits for nobody."""
+    windows = Windows(browser)
+    yield windows
+    windows.close()
+
+
 @pytest.fixture
 def visit(
-    browser: "Browser", transactional_db: None, live_server: "LiveServer"
+    transactional_db: None, live_server: "LiveServer", windows: Windows
 ) -> Iterator[Callable[..., Visitor]]:
     """Open browsers on the live server as a user; at the end none may have seen anything wrong.
 
@@ -167,10 +188,8 @@ def visit(
     """
     visitors: list[Visitor] = []
 
-    def open_for(
-        user: User | None = None, *, width: int = 1440, theme: str = "light", scripts: bool = True
-    ) -> Visitor:
-        visitor = Visitor(browser, live_server.url, width=width, theme=theme, scripts=scripts)
+    def open_for(user: User | None = None, **options: Any) -> Visitor:
+        visitor = Visitor(windows, live_server.url, **options)
         visitors.append(visitor)
         if user is not None:
             client = Client()

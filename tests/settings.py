@@ -22,5 +22,11 @@ if _database:
     os.environ["DATABASE_URL"] = _database
 
 from console.settings import *  # noqa: E402, F403
+from console.settings import MIDDLEWARE as _MIDDLEWARE  # noqa: E402
+
+_WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
+MIDDLEWARE = [
+    "tests.middleware.StaticFilesFoundOnce" if each == _WHITENOISE else each for each in _MIDDLEWARE
+]
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -32,7 +32,7 @@ def test_a_hostile_name_runs_nowhere(
     scene = make_scene(account, owner, region)
     poison(ATTACK)
     by_name = {place.name: place for place in places()}
-    visitor = visit(owner)
+    visitor = visit(owner, kept=False)
     dialogs: list[str] = []
     visitor.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     for name in PAGES:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from analytics.forms import NEW_PROJECT, DeletionForm, LogstoreEditForm, LogstoreForm
+from analytics.project_form import ProjectForm
 from analytics.views.access import UPDATE, on_logstore, on_project, refusal, store_path
 from console.access import allowed_here, requires
 from console.htmx import go_to
@@ -30,7 +31,9 @@ from flowlogs.views.flow_log_acts import asked_for, page_below
 
 CREATE, REPORT = "log:CreateLogStore", "log:CreateIndex"
 DELETE, DELETE_PROJECT = "log:DeleteLogStore", "log:DeleteProject"
+UPDATE_PROJECT = "log:UpdateProject"
 MOST_FLOW_LOGS = 5
+MOST_STORES = 20
 LIVE = Q(parts__removed_at__isnull=True)
 
 
@@ -43,10 +46,9 @@ def log_service(request: ConsoleRequest, region_id: str) -> HttpResponse:
     flow_logs = _flow_logs(request)
     for project in projects:
         project.stores = stores[project.pk]  # type: ignore[attr-defined]
-        refused = refusal(request, DELETE_PROJECT, f"project/{project.name}")
-        if not refused and project.stores:  # type: ignore[attr-defined]
-            refused = _("Delete its Logstores first.")
-        project.delete_refusal = refused  # type: ignore[attr-defined]
+        path = f"project/{project.name}"
+        project.edit_refusal = refusal(request, UPDATE_PROJECT, path)  # type: ignore[attr-defined]
+        project.delete_refusal = refusal(request, DELETE_PROJECT, path)  # type: ignore[attr-defined]
         for store in stores[project.pk]:
             where = {"region_id": region_id, "project": project.name, "logstore": store.name}
             store.search_url = reverse("analytics:search", kwargs=where)
@@ -124,9 +126,25 @@ def logstore_delete(request: ConsoleRequest, logstore: Logstore) -> HttpResponse
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@on_project(UPDATE_PROJECT)
+def project_edit(request: ConsoleRequest, project: Project) -> HttpResponse:
+    """Change the description of a project."""
+    form = ProjectForm(request.POST or None, initial={"description": project.description})
+    if request.method == "POST" and form.is_valid():
+        try:
+            form.save(project, request.user)
+        except RuleError as error:
+            add_violations(form, error.violations)
+        else:
+            messages.success(request, _("Project %(name)s is changed.") % {"name": project.name})
+            return go_to(request, "analytics:log-service", region_id=request.region.pk)
+    return render(request, "analytics/project_edit.html", {"form": form, "project": project})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 @on_project(DELETE_PROJECT)
 def project_delete(request: ConsoleRequest, project: Project) -> HttpResponse:
-    """Show who cannot deliver without a project, and delete it once its name has been typed."""
+    """Show who cannot deliver without a project, and delete it once its name has been typed; not with Logstores."""
     form = DeletionForm(request.POST or None, name=project.name)
     if form.is_valid():
         name = project.name
@@ -145,7 +163,12 @@ def _deletion(
     request: ConsoleRequest, form: DeletionForm, target: Logstore | Project, url: str
 ) -> HttpResponse:
     [goes] = what_goes([target])
+    stores = (
+        [] if isinstance(target, Logstore) else list(target.logstores.order_by("name")[: MOST_STORES + 1])
+    )
     context = {
+        "stores": stores[:MOST_STORES],
+        "has_more_stores": len(stores) > MOST_STORES,
         "form": form,
         "target": target,
         "is_project": isinstance(target, Project),

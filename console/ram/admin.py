@@ -18,11 +18,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from console.administration import ServedAdmin, ServedForm
 from console.models import Policy, User
 from console.ram import administrators
 from console.ram import services as ram
 from console.ram.forms import EXAMPLE, DocumentField, pretty
+from console.ram.views.shown import described
+from console.served_admin import ServedAdmin, ServedForm
 
 NEW_PASSWORD = forms.PasswordInput(attrs={"autocomplete": "new-password"})
 
@@ -71,7 +72,7 @@ class PolicyAdmin(AccessAdmin):
     """Policies: those of accounts are changed by the service of the pages, those of the system by nobody."""
 
     form = CustomPolicyForm
-    list_display = ("name", "kind", "account", "description", "holder_count")
+    list_display = ("name", "kind", "account", "told", "holder_count")
     list_filter = ("kind", ("account", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("account",)
     search_fields = ("name", "description", "account__id", "account__name")
@@ -82,11 +83,12 @@ class PolicyAdmin(AccessAdmin):
         if obj is None:
             return ["account", "name", "description", "document"]
         can_change = self.has_change_permission(request, obj)
-        return ["name", "kind", "account", "description", "document" if can_change else "as_text"]
+        shown = ["description", "document"] if can_change else ["told", "as_text"]
+        return ["name", "kind", "account", *shown]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Policy | None = None) -> list[str]:
         """Fix what the policy is called and whose it is."""
-        return ["name", "kind", "account", "as_text"] if obj else []
+        return ["name", "kind", "account", "told", "as_text"] if obj else []
 
     def has_change_permission(self, request: HttpRequest, obj: Policy | None = None) -> bool:
         """Only show system policies."""
@@ -123,6 +125,11 @@ class PolicyAdmin(AccessAdmin):
     def holder_count(self, policy: Any) -> int:
         """Return how many users have the policy."""
         return policy.holders
+
+    @admin.display(description=_("description"), ordering="description")
+    def told(self, policy: Policy) -> str:
+        """Return the description, of system policies in the language of the page."""
+        return described(policy)
 
     @admin.display(description=_("document"))
     def as_text(self, policy: Policy) -> str:

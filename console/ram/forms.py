@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console import policies
 from console.models import Policy, User
-from console.ram import services
+from console.ram import places, services
 
 GENERATE, TYPE = "generate", "type"
 CODE = {
@@ -187,7 +187,11 @@ class DocumentField(forms.CharField):
             raise ValidationError(services.said(error)) from None
         found = policies.problems(document)
         if found:
-            raise ValidationError([services.said(error) for error in found])
+            statements = places.of_statements(text)
+            for each in found:
+                if each.statement:
+                    each.line, each.column = statements[each.statement - 1]
+            raise ValidationError([services.said(each) for each in found])
         return document
 
 

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from console import hooks, measure
 from console.hooks import Health, Metric
+from console.scrapers import may_scrape
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer with all metrics in the Prometheus text format."""
+    """Answer with all metrics in the Prometheus text format, to those who may read them."""
+    if not may_scrape(request):
+        refused = "refused: see FLOWLOG_METRICS_TOKEN and FLOWLOG_METRICS_FROM in the README\n"
+        return HttpResponse(refused, status=403, content_type="text/plain")
     samples = [*measure.metrics()]
     for source in hooks.metric_sources().values():
         samples.extend(source())

@@ -15,8 +15,9 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console import administration, names
-from console.administration import ReadOnlyAdmin, ServedForm
+from console import names, served_admin
+from console.administration import ReadOnlyAdmin
+from console.served_admin import ServedForm
 from flowlogs import rules
 from flowlogs.models import Vpc
 from flowlogs.rules import RuleError, Violation
@@ -88,7 +89,7 @@ class RuleForm(ServedForm):
     """A form whose values a service holds to the rules."""
 
 
-class ServedAdmin(administration.ServedAdmin):
+class ServedAdmin(served_admin.ServedAdmin):
     """Rows that the services of this app write, and hold to its rules."""
 
     form = RuleForm

@@ -25,7 +25,11 @@ RESTART_MS: Final = 60_000
 """How far an exporter's uptime must lie behind what its clock says to be a restart."""
 
 FASTEST_PER_SECOND: Final = 2_000_000
-"""Flows or datagrams that no exporter sends in a second; a jump beyond it is a new beginning, not a loss."""
+"""Flows or datagrams that no exporter sends in a second; a jump beyond it is a new beginning, not a loss.
+
+RFC 3954 and 7011 (3.1) say that the number tells what was missed, and name no bound. Without one, whoever may send
+could claim any loss by any number; with it no stream loses more in a second than it could have sent.
+"""
 
 
 class Point(NamedTuple):
@@ -79,6 +83,9 @@ class Tracker:
     behind: Point | None = None
     out_of_order: int = 0
     resets: int = 0
+    claimed: int = 0
+    """What jumps have claimed beyond the time that they took; ``FASTEST_PER_SECOND`` of it go with each second."""
+    claimed_ns: int = 0
 
     def copy(self) -> Tracker:
         """Return a tracker that goes its own way, with nothing counted yet."""
@@ -118,7 +125,7 @@ class Tracker:
             self._learn(deviations)
             jump = jumps.pop()
             if jumps:
-                self._open_gap(deviations, point, UNCLEAR_NS)
+                self._open_unclear(deviations, point)
             elif jump is not None and jump > 0:
                 self._jump(jump, point)
             self._accept(point)
@@ -174,11 +181,28 @@ class Tracker:
 
     def _jump(self, jump: int, point: Point) -> None:
         assert self.last is not None
-        elapsed_s = max(point.clock_ns - self.last.clock_ns, 0) / 1e9
-        if _restarted(self.last, point) or jump > FASTEST_PER_SECOND * (elapsed_s + 1):
+        if _restarted(self.last, point) or not self._claims(jump, point):
             self.resets += 1
         else:
             self._open_gap((jump, jump, jump, jump), point, REORDER_NS)
+
+    def _open_unclear(self, deviations: Deviations, point: Point) -> None:
+        """Open a gap whose size depends on the reading, unless one of them could not be lost."""
+        if self._claims(max(deviation or 0 for deviation in deviations), point):
+            self._open_gap(deviations, point, UNCLEAR_NS)
+        else:
+            self.resets += 1
+
+    def _claims(self, jump: int, point: Point) -> bool:
+        """Tell whether so much can have been sent since the last datagram, and remember that it was."""
+        assert self.last is not None
+        passed_s = max(point.clock_ns - self.claimed_ns, 0) / 1e9
+        claimed = max(self.claimed - int(FASTEST_PER_SECOND * passed_s), 0)
+        sent = int(FASTEST_PER_SECOND * max(point.clock_ns - self.last.clock_ns, 0) / 1e9)
+        if claimed + jump > sent + FASTEST_PER_SECOND:
+            return False
+        self.claimed, self.claimed_ns = claimed + max(jump - sent, 0), point.clock_ns
+        return True
 
     def _open_gap(self, deviations: Deviations, point: Point, patience_ns: int) -> None:
         assert self.last is not None
@@ -221,17 +245,21 @@ class Tracker:
     def to_json(self) -> list[Any]:
         """Return the state as JSON values."""
         points = [list(point) if point else None for point in (self.last, self.behind)]
-        return [points[0], list(self.hits), [[list(gap[0]), *gap[1:]] for gap in self.gaps], points[1]]
+        gaps = [[list(gap[0]), *gap[1:]] for gap in self.gaps]
+        return [points[0], list(self.hits), gaps, points[1], self.claimed, self.claimed_ns]
 
     @classmethod
     def from_json(cls, values: list[Any]) -> Tracker:
         """Return what ``to_json`` gave away."""
-        last, hits, gaps, behind = values
+        last, hits, gaps, behind, *claims = values
+        claimed, claimed_ns = claims or (0, 0)
         return cls(
             last=Point(*last) if last else None,
             hits=list(hits),
             gaps=[Gap(tuple(gap[0]), *gap[1:]) for gap in gaps],
             behind=Point(*behind) if behind else None,
+            claimed=claimed,
+            claimed_ns=claimed_ns,
         )
 
 

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from console.models import Account, Region
+from flowlogs.forms.batch import BatchDeleteForm
 from flowlogs.forms.shared import REQUIRED
 
 from .fields import Choice, Field, Flag, Number, Reference, References, Words
@@ -163,6 +164,12 @@ class DeleteForm(forms.Form):
         if typed != self.name:
             raise forms.ValidationError(_("That is not its name."))
         return typed
+
+
+class SeveralDeleteForm(BatchDeleteForm):
+    """How many network resources are to be deleted, typed to confirm it."""
+
+    wrong = _("That is not their number.")
 
 
 class _Raw(forms.CharField):

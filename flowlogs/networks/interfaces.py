@@ -29,7 +29,6 @@ from .kind import (
     begins,
     chunks,
     own,
-    plain,
     ref,
 )
 from .vpcs import VPC_COLUMN, VPC_FIELD, VPC_FILTER
@@ -49,6 +48,8 @@ MEMBERSHIP = NetworkInterface.security_groups.through
 def _addresses(eni: Any) -> Cell:
     found = sorted(eni.addresses.all(), key=lambda each: list(ADDRESS_FIELDS.values()).index(each.kind))
     first, *more = [each.address for each in found] or [""]
+    if eni.public_ip:
+        more.insert(0, _("%(address)s (public)") % {"address": eni.public_ip})
     return Cell(first, sub=", ".join(more[:3]) + (f" +{len(more) - 3}" if len(more) > 3 else ""))
 
 
@@ -93,7 +94,10 @@ class NetworkInterfaces(Kind):
     slug, path, model, prefix, resource_path = "eni", "enis", NetworkInterface, "eni", "eni"
     type = "NetworkInterface"
     one, many = _("ENI"), _("ENIs")
-    loss = _("Its addresses become free and its capture ends. What was captured stays readable.")
+    loss = _(
+        "Its addresses become free and its capture ends: flows of them that arrive later count as unattributed. "
+        "What was captured stays readable."
+    )
     about = _("Elastic network interfaces: where flows are captured. Their addresses tell whose a flow is.")
     actions = {
         "list": "ecs:DescribeNetworkInterfaces",
@@ -123,7 +127,6 @@ class NetworkInterfaces(Kind):
         Column(_("ENI"), own("eni"), "name"),
         Column(_("Addresses"), _addresses),
         Column(_("Logged by"), _loggers, action="vpc:DescribeFlowLogs"),
-        Column(_("Public IP address"), plain("public_ip")),
         Column(_("vSwitch"), ref("vswitch", "vswitch")),
         Column(_("ECS instance"), ref("instance", "instance")),
         Column(_("Security groups"), _groups),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import connection
 from django.db.models import Q, QuerySet
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from console import changes
@@ -42,12 +43,13 @@ FLOW_LOG = "flow-log"
 class Cell:
     """What stands in a column: a text, perhaps a link to a resource ``(kind, ID)``, a quiet line, a tag.
 
-    The kind may also be ``FLOW_LOG``.
+    The kind may also be ``FLOW_LOG``. ``sub_id`` is a quiet line too: an ID that tables show where there is room.
     """
 
     text: Any = ""
     to: tuple[str, Any] | None = None
     sub: Any = ""
+    sub_id: str = ""
     copied: str = ""
     tag: Any = ""
     tag_kind: str = "info"
@@ -131,6 +133,12 @@ class Kind:
     def is_identified(self) -> bool:
         """Tell whether its resources have an ID of their own rather than be known by what they say."""
         return self.fields[0] is ID
+
+    @property
+    def heading(self) -> str:
+        """What one is called where a sentence or a column begins with it: an ENI, a vSwitch keep their letters."""
+        one = str(self.one)
+        return one if one[1:2].isupper() else capfirst(one)
 
     @property
     def whole(self) -> Kind | None:
@@ -259,7 +267,7 @@ def ref(attribute: str, slug: str) -> Callable[[Any], Cell]:
         other = getattr(resource, attribute)
         if other is None:
             return Cell()
-        return Cell(other.name or other.pk, (slug, other.pk), sub=other.pk if other.name else "")
+        return Cell(other.name or other.pk, (slug, other.pk), sub_id=other.pk if other.name else "")
 
     return cell
 

@@ -8,10 +8,11 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from console.templatetags.console import NOTHING, copyable, icon, when
+from console.templatetags.console import NOTHING, icon, when
 
 register = template.Library()
 EMPTY = SafeString("")
+COPIED = '<br><span class="copyable"><span class="identifier">{}</span></span>'
 
 
 @register.simple_tag
@@ -21,14 +22,16 @@ def network_cell(shown: Any) -> SafeString:
     if cell.at is not None:
         text: Any = when(cell.at)
     elif shown.url:
-        text = format_html('<a class="break" href="{}">{}</a>', shown.url, cell.text)
+        text = format_html('<a href="{}">{}</a>', shown.url, cell.text)
     else:
         text = cell.text if cell.text or cell.text == 0 else "" if cell.tag else NOTHING
     tag = format_html(' <span class="tag tag-{}">{}</span>', cell.tag_kind, cell.tag) if cell.tag else EMPTY
     copied = cell.copied if cell.copied != cell.text else ""
-    copy = format_html("<br>{}", copyable(copied)) if copied else EMPTY
+    # its button would be a fifth of a table, and is of no use without scripts: copy.js adds it
+    copy = format_html(COPIED, copied) if copied else EMPTY
     sub = format_html('<span class="sub">{}</span>', cell.sub) if cell.sub else EMPTY
-    return format_html("{}{}{}{}", text, tag, copy, sub)
+    own = format_html('<span class="sub sub-id">{}</span>', cell.sub_id) if cell.sub_id else EMPTY
+    return format_html("{}{}{}{}{}", text, tag, copy, sub, own)
 
 
 @register.simple_tag

@@ -21,6 +21,7 @@ from flowlogs.networks.kind import KINDS, Kind, Values
 from flowlogs.networks.listing import SIZES, Listing
 from flowlogs.rules import RuleError
 from flowlogs.services import network
+from flowlogs.views import network_batch
 from flowlogs.views import network_shown as shown
 from flowlogs.views.network_access import find, on_kind, on_resource
 from flowlogs.views.shown import CREATE, RESOURCE_PAGES, create_url
@@ -34,10 +35,14 @@ WATCHED = {slug: resource_type for resource_type, slug in RESOURCE_PAGES.items()
 def listing(request: ConsoleRequest, kind: Kind) -> HttpResponse:
     """List the resources of a kind."""
     page = Listing(kind, request.account, request.region, request.GET)
+    table = shown.Table(kind, page.rows, request)
     context = {
         **_about(request, kind),
         "listing": page,
-        "table": shown.Table(kind, page.rows, request),
+        "table": table,
+        "here": request.get_full_path(),
+        "batch_url": shown.url(kind, "batch", request.region.pk),
+        "batch": network_batch.acts(request, kind, table.rows),
         "pager": shown.pager(page),
         "sizes": SIZES,
         "acts": shown.page_acts(kind, request, _narrowed(page)),

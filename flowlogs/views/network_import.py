@@ -106,11 +106,12 @@ def _show(
         "pasted": text if len(text) <= LONGEST_PASTED else "",
     }
     if batch is not None:
-        errors = [(_place(row), each) for row in batch.broken for each in row.found]
+        errors = [(row, each) for row in batch.broken for each in row.found]
         context |= {
+            "is_json": any(row.number for row in batch.rows),
             "errors": [
-                {"line": place, "column": each.field, "text": said(each.code, each.params)}
-                for place, each in errors[:SHOWN_ERRORS]
+                {"row": row, "field": each.field, "text": said(each.code, each.params)}
+                for row, each in errors[:SHOWN_ERRORS]
             ],
             "error_title": ngettext(
                 "%(total)s error: nothing will be imported",
@@ -127,14 +128,6 @@ def _show(
     return render(request, "flowlogs/network/import.html", context)
 
 
-def _place(row: Row) -> str:
-    """Return the line of a row; objects of JSON may share theirs."""
-    if not row.number:
-        return str(row.line)
-    place = {"line": row.line, "number": row.number, "column": row.column}
-    return _("%(line)s, column %(column)s, object %(number)s") % place
-
-
 def _row(kind: Kind, row: Row) -> dict[str, Any]:
     """Return what a row would do, in words."""
     fields = {each.name: each for each in kind.fields}
@@ -148,4 +141,4 @@ def _row(kind: Kind, row: Row) -> dict[str, Any]:
         for name, (_before, after) in row.changed.items()
         if after not in ("", ()) or name in before
     ]
-    return {"line": _place(row), "is_new": row.is_new, "values": values}
+    return {"row": row, "is_new": row.is_new, "values": values}

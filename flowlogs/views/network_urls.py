@@ -11,7 +11,7 @@ from django.urls import URLPattern, path
 
 from flowlogs.networks.kind import Kind
 from flowlogs.networks.kinds import NAVIGATION, PARTS
-from flowlogs.views import network, network_import
+from flowlogs.views import network, network_batch, network_import
 
 
 def urlpatterns() -> list[URLPattern]:
@@ -24,6 +24,7 @@ def urlpatterns() -> list[URLPattern]:
             ("create", f"{kind.path}/create/", network.create),
             ("import", f"{kind.path}/import/", network_import.import_file),
             ("export", f"{kind.path}/export/", network.export),
+            ("batch", f"{kind.path}/batch/", network_batch.batch),
             ("edit", f"{one}edit/", network.edit),
             ("delete", f"{one}delete/", network.delete),
             *([] if kind.part_of else [("detail", one, network.detail)]),

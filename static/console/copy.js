@@ -18,6 +18,21 @@ document.addEventListener("click", async (event) => {
   }, 1500);
 });
 
+// Identifiers in tables get their button here: written out, these would be a fifth of the page.
+function offerCopies() {
+  const button = document.querySelector("template[data-copy-button]")?.content.firstElementChild;
+  if (!button) return;
+  for (const place of document.querySelectorAll(".table .copyable:not(:has(button))")) {
+    const made = button.cloneNode(true);
+    made.dataset.copy = place.textContent;
+    made.setAttribute("aria-label", button.getAttribute("aria-label").replace("%s", place.textContent));
+    place.append(made);
+  }
+}
+
+document.addEventListener("htmx:afterSettle", offerCopies);
+offerCopies();
+
 async function copyText(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   // Pages that come over plain http from another machine have no clipboard interface.

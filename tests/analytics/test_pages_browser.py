@@ -167,7 +167,7 @@ def test_a_chart_that_finds_the_engine_busy_asks_again(visit: Visit, owner: User
 def test_a_chart_gives_up_on_an_engine_that_stays_busy_until_it_is_asked_for(
     visit: Visit, owner: User, logs: list[Record]
 ) -> None:
-    visitor = visit(owner)
+    visitor = visit(owner, kept=False)
     page = visitor.page
     page.clock.install(time=0)
     page.clock.pause_at(1)

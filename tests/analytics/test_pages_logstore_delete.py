@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from console.models import Account, Region, User
+from console.models import Account, Change, Region, User
 from flowlogs import services
 from flowlogs.models import FlowLog, Logstore, Part, Project, Vpc
 from flowlogs.services.logstores import what_goes
@@ -76,23 +76,54 @@ def test_it_takes_the_name_and_then_the_flow_logs_fail(
 
 def test_a_project_goes_once_it_is_empty(client: Client, owner: User, flow_logs: list[FlowLog]) -> None:
     client.force_login(owner)
-    assert 'disabled title="Delete its Logstores first.">Delete project' in client.get(PAGE).content.decode()
+    assert f'href="{PROJECT}" data-panel' in client.get(PAGE).content.decode()
+    for answer in (client.get(PROJECT), client.post(PROJECT, {"confirmation": "flow-prod"})):
+        html = answer.content.decode()
+        assert "flow-prod cannot be deleted yet" in html
+        assert 'href="/cn-hangzhou/log-service/flow-prod/vpc_flow/">vpc_flow</a>' in html
+        assert f'href="{STORE}" data-panel>Delete</a>' in html
+        assert '<button class="button button-danger" disabled>' in html
+    assert Project.objects.exists()
+    services.delete_logstore(Logstore.objects.get(), None)
     html = words(client.get(PROJECT))
     assert "8 flow logs cannot deliver then" in html
     assert "on disk" not in html
-    assert "Logstore" in words(client.post(PROJECT, {"confirmation": "flow-prod"}))
-    assert Project.objects.exists()
-    services.delete_logstore(Logstore.objects.get(), None)
-    assert f'href="{PROJECT}" data-panel' in client.get(PAGE).content.decode()
     client.post(PROJECT, {"confirmation": "flow-prod"})
     assert not Project.objects.exists()
     assert set(FlowLog.objects.values_list("delivery_error", flat=True)) == {"ProjectNotExist"}
 
 
+EDIT = "/cn-hangzhou/projects/flow-prod/edit/"
+
+
+def test_the_description_of_a_project_is_edited_and_noted(
+    client: Client, owner: User, logstore: Logstore
+) -> None:
+    client.force_login(owner)
+    assert f'href="{EDIT}" data-panel' in client.get(PAGE).content.decode()
+    assert client.post(EDIT, {"description": "Traffic of <production>"})["Location"] == PAGE
+    assert Project.objects.get().description == "Traffic of <production>"
+    assert "Traffic of &lt;production&gt;" in client.get(PAGE).content.decode()
+    assert "Traffic of &lt;production&gt;</textarea>" in client.get(EDIT).content.decode()
+    assert Change.objects.get(action="log:UpdateProject").user_name == owner.username
+    client.post(EDIT, {"description": ""})
+    assert Project.objects.get().description == ""
+
+
+def test_a_description_that_breaks_the_rules_is_told_beside_its_field(
+    client: Client, owner: User, logstore: Logstore
+) -> None:
+    client.force_login(owner)
+    answer = client.post(EDIT, {"description": "http://x"})
+    assert answer.status_code == 200
+    assert 'aria-describedby="id_description_error"' in answer.content.decode()
+    assert Project.objects.get().description == ""
+
+
 def test_a_reader_may_not(client: Client, reader: User, logstore: Logstore) -> None:
     client.force_login(reader)
     html = client.get(PAGE).content.decode()
-    for action in ("DeleteLogStore", "DeleteProject"):
+    for action in ("DeleteLogStore", "DeleteProject", "UpdateProject"):
         assert f'disabled title="You need the permission log:{action}."' in html
     for url in (STORE, PROJECT):
         assert client.post(url, {"confirmation": "vpc_flow"}).status_code == 403

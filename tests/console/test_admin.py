@@ -1,5 +1,6 @@
 """The admin site of the console: settings are changed there, each change is written down with who made it."""
 
+import html
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from django.urls import reverse
 from django.utils.text import capfirst
 
 from console import changes, names
-from console.models import Account, Change, Region, Role, User
+from console.models import Account, Change, Policy, Region, Role, User
+from console.reference import VPC_FULL
 
 
 @pytest.fixture
@@ -152,6 +154,29 @@ def test_regions_and_areas_are_named_in_the_language_of_the_page(site: Client, r
     assert "cn-hangzhou" not in page
     assert "Singapore" not in page
     assert "Asia Pacific<" not in page
+
+
+@pytest.mark.parametrize(
+    ("path", "shown", "stored"),
+    [
+        ("region/cn-hangzhou/change/", "华东1（杭州）", "China (Hangzhou)"),
+        ("policy/?kind__exact=System", "管理 VPC 和流日志。", "Manage VPCs and flow logs."),
+        ("policy/{policy}/change/", "管理 VPC 和流日志。", "Manage VPCs and flow logs."),
+    ],
+)
+def test_what_comes_with_a_release_is_in_the_language_of_the_page(
+    site: Client, path: str, shown: str, stored: str
+) -> None:
+    policy = Policy.objects.get(account=None, name=VPC_FULL)
+    url = f"/admin/console/{path.format(policy=policy.pk)}"
+    page = site.get(url, headers={"accept-language": "zh-hans"}).content.decode()
+    assert shown in page
+    assert stored not in page
+    assert stored in html.unescape(site.get(url).content.decode())
+
+
+def test_names_that_were_given_other_words_are_in_the_catalogue() -> None:
+    assert {"display name", "administrator", "user name"} <= names.derived()
 
 
 # ---- the audit ---------------------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 import errno
 import io
 import logging
+import logging.config
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +15,7 @@ from django.test import Client, override_settings
 from django.urls import path
 
 from console.access import ActionDenied
-from console.logs import OneLineFullDisk, OneLineRefusals, WithoutReadiness
+from console.logs import Escaped, OneLineFullDisk, OneLineRefusals, WithoutReadiness
 
 
 def _raising(error: Exception) -> Callable[[HttpRequest], HttpResponse]:
@@ -49,6 +51,37 @@ def written() -> Iterator[io.StringIO]:
 def test_the_log_has_the_filter() -> None:
     filters = [found for handler in logging.getLogger().handlers for found in handler.filters]
     assert any(isinstance(found, OneLineRefusals) for found in filters)
+
+
+def test_the_log_is_written_escaped() -> None:
+    line = logging.config.DictConfigurator(settings.LOGGING).configure_formatter(
+        dict(settings.LOGGING["formatters"]["line"])
+    )
+    assert isinstance(line, Escaped)
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        pytest.param("a\0b", r"a\x00b", id="nul"),
+        pytest.param("\x1b[31mred\x9b0m", r"\x1b[31mred\x9b0m", id="terminal colours"),
+        pytest.param("a\rb", r"a\x0db", id="carriage return"),
+        pytest.param("a\u202eb\u2028c", r"a\u202eb\u2028c", id="direction and line separator"),
+        pytest.param("a\n2026-01-01 INFO forged", "a\n  2026-01-01 INFO forged", id="forged line"),
+        pytest.param("流日志\té", "流日志\té", id="text stays"),
+    ],
+)
+def test_control_characters_are_escaped(sent: str, expected: str) -> None:
+    record = logging.LogRecord("x", logging.INFO, "", 0, "%s", (sent,), None)
+    assert Escaped("%(name)s: %(message)s").format(record) == f"x: {expected}"
+
+
+def test_control_characters_of_an_exception_are_escaped() -> None:
+    try:
+        raise ValueError("a\0\n2026 forged")
+    except ValueError as error:
+        record = logging.LogRecord("x", logging.ERROR, "", 0, "broken", (), (ValueError, error, None))
+    assert Escaped("%(message)s").format(record) == "broken\n  ValueError: a\\x00\n  2026 forged"
 
 
 @override_settings(ROOT_URLCONF=__name__)

@@ -1,17 +1,20 @@
 """What monitoring asks."""
 
 import shutil
+import socket
 from collections import namedtuple
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from console import hooks, readiness
 from console.hooks import Health
 from console.models import Heartbeat
+from console.roles import Web
 from console.tasks import heartbeat
 
 
@@ -90,3 +93,74 @@ def test_metrics_speak_the_text_format(client: Client, db: None) -> None:
     )
     assert any(line.startswith('flowlog_heartbeat_age_seconds{role="worker"} ') for line in lines)
     assert len([line for line in lines if line.startswith("# HELP flowlog_http_requests_total")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        pytest.param({"REMOTE_ADDR": "127.0.0.1"}, 200, id="this machine"),
+        pytest.param({"REMOTE_ADDR": "::1"}, 200, id="this machine by IPv6"),
+        pytest.param({"REMOTE_ADDR": "::ffff:127.0.0.1"}, 200, id="this machine by a mapped address"),
+        pytest.param({"REMOTE_ADDR": "192.168.1.5"}, 403, id="a neighbour"),
+        pytest.param({"REMOTE_ADDR": "203.0.113.7"}, 403, id="a stranger"),
+        pytest.param({"REMOTE_ADDR": ""}, 403, id="no address"),
+        pytest.param({"HTTP_X_FORWARDED_FOR": "127.0.0.1"}, 403, id="through a proxy that says for whom"),
+        pytest.param({"HTTP_X_FORWARDED_PROTO": "https"}, 403, id="through a proxy of FLOWLOG_SECURE"),
+        pytest.param({"HTTP_FORWARDED": "for=127.0.0.1"}, 403, id="through a proxy of RFC 7239"),
+    ],
+)
+def test_metrics_answer_this_machine_only(
+    client: Client, db: None, asked: dict[str, str], status: int
+) -> None:
+    response = client.get("/metrics", **asked)
+    assert response.status_code == status
+    assert (b"flowlog_" in response.content) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("secure", "header", "value"),
+    [
+        (False, "X-Forwarded-For", "127.0.0.1"),
+        (False, "Forwarded", "for=127.0.0.1"),
+        (False, "Via", "1.1 proxy"),
+        (True, "X-Forwarded-For", "127.0.0.1"),
+        (True, "X-Forwarded-Proto", "https"),
+    ],
+)
+def test_the_web_server_leaves_the_marks_of_a_proxy_to_metrics(
+    db: None, settings: object, secure: bool, header: str, value: str
+) -> None:
+    settings.FLOWLOG_SECURE = secure  # type: ignore[attr-defined]
+    answers: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Web(listener)._server
+        asked = RequestFactory(REMOTE_ADDR="127.0.0.1").get("/metrics", headers={header: value})
+        server.application(asked.environ, lambda status, _headers: answers.append(status))
+        server.close()
+    assert answers == ["403 Forbidden"]
+
+
+def test_metrics_answer_the_addresses_of_the_setting(client: Client, db: None, settings: object) -> None:
+    settings.FLOWLOG_METRICS_FROM = [ip_network("10.0.0.0/8")]  # type: ignore[attr-defined]
+    assert client.get("/metrics", REMOTE_ADDR="10.9.8.7").status_code == 200
+    assert client.get("/metrics", REMOTE_ADDR="127.0.0.1").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("shown", "status"),
+    [
+        ("", 403),
+        ("Bearer long-enough-token", 200),
+        ("bearer  long-enough-token", 200),
+        ("Bearer long-enough-toke", 403),
+        ("Basic long-enough-token", 403),
+        ("Bearer l\u00f6ng", 403),
+    ],
+)
+def test_with_a_token_only_its_holder_reads_metrics(
+    client: Client, db: None, settings: object, shown: str, status: int
+) -> None:
+    settings.FLOWLOG_METRICS_TOKEN = "long-enough-token"  # type: ignore[attr-defined]
+    headers = {"HTTP_AUTHORIZATION": shown, "HTTP_X_FORWARDED_FOR": "203.0.113.7"}
+    assert client.get("/metrics", REMOTE_ADDR="203.0.113.9", **headers).status_code == status
+    assert client.get("/metrics").status_code == 403

@@ -143,7 +143,7 @@ def test_navigation_stays_folded_on_a_desk(visit: Visit, owner: User) -> None:
 
 
 def test_toast_goes_after_five_seconds_unless_it_is_read(visit: Visit, stranger: User) -> None:
-    visitor = visit(stranger)
+    visitor = visit(stranger, kept=False)
     visitor.page.clock.install()
     visitor.go("/authorize/")
     visitor.page.get_by_role("button", name="Activate Now").click()

@@ -90,10 +90,48 @@ def test_a_policy_that_is_no_json_is_told_in_the_editor(visit: Visit, owner: Use
     panel = page.get_by_role("dialog")
     panel.get_by_label("Policy name").fill("mine")
     panel.get_by_label("Policy document").fill('{\n  "Version": "1",\n  "Statement": [}')
-    panel.get_by_role("button", name="OK").click()
+    panel.get_by_role("button", name="OK", exact=True).click()
     expect(panel.get_by_text("Line 3, column 17")).to_be_visible()
     expect(panel.get_by_label("Policy document")).to_be_focused()
     assert visitor.findings() == []
+
+
+def test_words_are_inserted_into_the_statement_at_the_cursor(visit: Visit, owner: User) -> None:
+    visitor = visit(owner)
+    page = visitor.page
+    visitor.go("/ram/policies/")
+    page.get_by_role("link", name="Create a policy").click()
+    panel = page.get_by_role("dialog")
+    document, search = (
+        panel.get_by_label("Policy document"),
+        panel.get_by_label("Search actions and resources"),
+    )
+    written = (
+        '{"Version": "1", "Statement": [{"Effect": "Allow", "Action": "vpc:X", "Resource": []},\n'
+        '{"Effect": "Deny", "Action": [\n  "a:B"\n], "Resource": "*"}]}'
+    )
+    document.fill(written)
+    search.fill("deleteflow")
+    search.press("Enter")
+    page.keyboard.press("Enter")
+    assert '"a:B",\n  "vpc:DeleteFlowLog"\n]' in document.input_value()
+    expect(panel.get_by_text("vpc:DeleteFlowLog is inserted.")).to_be_attached()
+    document.evaluate("field => field.setSelectionRange(40, 40)")
+    page.keyboard.press("Enter")
+    assert '"Action": ["vpc:X", "vpc:DeleteFlowLog"]' in document.input_value()
+    search.fill("flowlog/")
+    panel.get_by_role("button", name="flowlog/*").click()
+    assert f'"Resource": ["acs:vpc:*:{owner.account_id}:flowlog/*"]}},' in document.input_value()
+    panel.get_by_role("button", name="flowlog/*").click()
+    expect(panel.get_by_text("is there already.")).to_be_attached()
+    expect(panel.get_by_text("The document is right: 2 statements.")).to_be_visible()
+    assert visitor.findings() == []
+    document.focus()
+    steps = 0
+    while document.input_value() != written and steps < 9:
+        page.keyboard.press("Control+z")
+        steps += 1
+    assert 3 <= steps < 9
 
 
 def test_everything_works_without_scripts(visit: Visit, owner: User, reader: User, policy: Policy) -> None:
@@ -111,6 +149,10 @@ def test_everything_works_without_scripts(visit: Visit, owner: User, reader: Use
     page.get_by_label("Type no-delete to confirm").fill("no-delete")
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("Policy no-delete is deleted.")).to_be_visible()
+    visitor.go("/ram/policies/create/")
+    expect(page.get_by_text("What this console knows, to copy")).to_be_visible()
+    expect(page.get_by_text("vpc:DeleteFlowLog", exact=True)).to_be_visible()
+    expect(page.get_by_label("Search actions and resources")).to_be_hidden()
 
 
 def test_the_search_narrows_the_list_as_one_types_and_is_in_the_address(

@@ -11,9 +11,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from console import actions
+from console import actions, policies
 from console.models import Account, Policy, User
 from console.ram import services
+from console.ram.places import of_statements
 from console.reference import LOG_FULL, RAM_READ_ONLY, VPC_FULL, VPC_READ_ONLY
 
 PASSWORD = "battery staple 9"
@@ -307,7 +308,7 @@ def test_every_action_in_the_code_is_known_and_no_other() -> None:
         ('{"Version": "1", "Statement": []}', "with at least one member"),
         (
             '{"Version": "1", "Statement": [{"Effect": "Maybe", "Action": "*", "Resource": "*"}]}',
-            "Statement 1:",
+            "Line 1, column 32, statement 1: Effect is Allow or Deny.",
         ),
         ('{"Version": "1", "Version": "1"}', "stands twice"),
         ("[" * 3000, "nested too deeply"),
@@ -322,6 +323,57 @@ def test_a_document_that_cannot_be_is_told_by_its_place(as_owner: Client, docume
     assert response.status_code == 200
     assert error in text(response)
     assert not Policy.objects.filter(name="mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (json.dumps(ALLOW), "The document is right: 1 statement."),
+        ('{\n"Version": 1,', "Line 2, column 14: This is no JSON: a name in double quotes is missing here."),
+        ('{"Version": "1", "Statement": [{\n"Effect": 1}]}', "Line 1, column 32, statement 1:"),
+        (json.dumps(ALLOW).replace("vpc:", "vpcs:"), "This console has no action"),
+        ("", "This field is required"),
+    ],
+)
+def test_a_document_is_checked_while_it_is_written_and_nothing_is_saved(
+    as_owner: Client, custom: Policy, document: str, said: str
+) -> None:
+    before = list(Policy.objects.order_by("pk").values())
+    for path in ("create/", f"{custom.pk}/edit/"):
+        sent = {"check": "1", "name": "mine", "document": document}
+        answer = text(as_owner.post(f"/ram/policies/{path}", sent))
+        assert said in answer
+        assert "<form" not in answer
+    assert list(Policy.objects.order_by("pk").values()) == before
+
+
+def test_the_editor_offers_every_known_action_and_the_resources_of_the_account(
+    as_owner: Client, owner: User
+) -> None:
+    offered = re.findall(r"<code>(.*?)</code>", text(as_owner.get("/ram/policies/create/")))
+    assert set(actions.known()) <= set(offered)
+    assert f"acs:vpc:*:{owner.account_id}:flowlog/*" in offered
+    assert {"vpc:*", "vpc:Describe*", "*"} <= set(offered)
+    document = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": offered, "Resource": offered}]}
+    assert policies.problems(document) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "places"),
+    [
+        pytest.param('{"Statement": [{"a": [{}]}, {}]}', [(1, 16), (1, 29)], id="one line"),
+        pytest.param('{\n "Statement":\n [\n  {"x": "]}"},\n  {}\n ]}', [(4, 3), (5, 3)], id="lines"),
+        pytest.param(
+            '{"x": ["Statement", [{}]], "Statement": [1, "a,b", {}]}',
+            [(1, 42), (1, 45), (1, 52)],
+            id="no objects",
+        ),
+        pytest.param('{"St\\u0061tement": [{"a\\"": 1}]}', [(1, 21)], id="escapes"),
+        pytest.param('{"Version": "Statement", "x": [{}]}', [], id="a value of that name"),
+    ],
+)
+def test_where_statements_stand(document: str, places: list[tuple[int, int]]) -> None:
+    assert of_statements(document) == places
 
 
 def test_deleting_a_policy_that_somebody_has_is_refused(

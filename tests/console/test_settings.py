@@ -124,6 +124,28 @@ def test_origins_without_a_scheme_are_refused(monkeypatch: pytest.MonkeyPatch, v
         environment.origins("X")
 
 
+@pytest.mark.parametrize(
+    "value", ["short", "sixteen letters and spaces", "sechzehn-gr\u00f6\u00dfere-zeichen", "a\x00" * 20]
+)
+def test_a_weak_secret_is_refused_and_not_told(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setattr(environment, "text", lambda name, default="": value)
+    with pytest.raises(ImproperlyConfigured, match=r"^X must have at least 16 ASCII characters") as caught:
+        environment.secret("X", least=16)
+    assert value not in str(caught.value)
+
+
+def test_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X", "10.0.0.0/8, ::1,")
+    assert [str(network) for network in environment.networks("X", "")] == ["10.0.0.0/8", "::1/128"]
+
+
+@pytest.mark.parametrize("value", ["localhost", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0-10.0.0.9"])
+def test_networks_that_cannot_be_are_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("X", value)
+    with pytest.raises(ImproperlyConfigured, match=r"^X must hold IP addresses and CIDR blocks"):
+        environment.networks("X", "")
+
+
 def test_secret_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
     path = tmp_path / "home" / "secret-key"
     first = load_or_create(path)

@@ -153,7 +153,7 @@ def test_region_menu_is_grouped_by_area(owner: User, region: Region) -> None:
 
 def test_an_address_in_the_region_menu_cannot_become_markup(owner: User, region: Region) -> None:
     shell = shell_of(owner, region, "/cn-hangzhou/{x}<b>/")
-    shell.request.path = "/cn-hangzhou/{x}\"><b>/"
+    shell.request.path = '/cn-hangzhou/{x}"><b>/'
     shell.request.resolver_match = SimpleNamespace(kwargs={"region_id": "cn-hangzhou"})  # type: ignore[assignment]
     [first, *_others] = shell.areas()
     assert "{x}&quot;&gt;&lt;b&gt;" in first["links"]

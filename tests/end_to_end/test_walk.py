@@ -11,11 +11,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browsing import Visitor
+from tests.browsing import Visitor, Windows
 from tests.end_to_end.installation import ROOT, environment, eventually, free_port
 
 if TYPE_CHECKING:
@@ -81,14 +81,21 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     assert "Traceback" not in log.read_text()
 
 
+@pytest.fixture(scope="module")
+def windows(up: Installation, browser: Browser) -> Iterator[Windows]:
+    """The windows of the browser, which close before the installation ends."""
+    windows = Windows(browser)
+    yield windows
+    windows.close()
+
+
 @pytest.fixture
-def visitor(up: Installation, browser: Browser) -> Iterator[Callable[..., Visitor]]:
+def visitor(up: Installation, windows: Windows) -> Iterator[Callable[..., Visitor]]:
     """Open logged-in browsers on the installation; none may have seen anything wrong."""
     opened: list[Visitor] = []
 
-    def open_as_owner(**options: object) -> Visitor:
-        options = {"width": 1440, "theme": "light", "scripts": True} | options
-        person = Visitor(browser, up.address, **options)  # type: ignore[arg-type]
+    def open_as_owner(**options: Any) -> Visitor:
+        person = Visitor(windows, up.address, **options)
         opened.append(person)
         person.go("/")
         person.page.locator("input[name=username]").fill("admin")

@@ -35,15 +35,18 @@ from flowlogs.models.usage import DAY
 from flowlogs.store import catalogue, files, workers
 from flowlogs.usage import UNITS
 
-from .factories import LATE_LIMIT, LATENESS, START, Lab, flow
+from .factories import LATE_LIMIT, LATENESS, Lab, flow
+from .factories import START as HOUR
 
+# The last window but one of its hour: the fewer windows until the hour is over, the fewer closings in every run.
+START = HOUR + 2400
 END = START + 600
 TIMES = (
     END + LATENESS,
     END + LATE_LIMIT + 60,
-    START + 3600 + LATE_LIMIT + 3 * LATENESS,
-    START + 4800,
-    START + 5000,
+    HOUR + 3600 + LATE_LIMIT + 3 * LATENESS,
+    HOUR + 4800,
+    HOUR + 5000,
 )
 real_call = workers.call
 real_time = time.time()
@@ -160,6 +163,7 @@ class Installation:
         Role.objects.create(account=account, name=DELIVERY_ROLE, policy_name=DELIVERY_POLICY)
         with time_machine.travel(START - 60, tick=False) as clock:
             lab = self.lab = Lab(account, Region.objects.get(pk="cn-hangzhou"), clock)
+            lab.move(START - 60)
             self.flow_log = lab.flow_log()
             lab.flow_log("denied", traffic_type="Drop")
             for second in range(20, 600, 60):

@@ -104,6 +104,9 @@ def test_binding_makes_an_exporter_observe_what_was_chosen(as_owner: Client, vpc
     assert binding.network_interface == (None if named == "resource" else eni)
     exporter.refresh_from_db()
     assert exporter.account == vpc.account
+    observed = f"vpcs/{vpc.pk}/" if named == "resource" else f"enis/{eni.pk}/"
+    for path in (LIST, f"{LIST}{exporter.pk}/"):
+        assert f'<a href="/cn-hangzhou/{observed}">' in as_owner.get(path).content.decode()
 
 
 @pytest.mark.parametrize("data", [{}, {"resource": "vpc:vpc-of-somebody"}, {"interface": "10.9.9.9"}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -459,9 +460,37 @@ def test_a_text_with_an_error_stays_in_the_form(client: Client, scene: dict[str,
     stays = escape(text)
     response = client.post(address(scene, "vpc", "import"), {"text": text}, follow=True)
     assertContains(response, f">\n{stays}</textarea>")
-    assertContains(response, "2, column 2, object 1")
-    assertContains(response, "2, column 38, object 2")
     assertContains(response, "This is not JSON: a value is missing here.")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            "id,name,cidr_blocks\n\nvpc-7,http://x,10.7.0.0/16\n",
+            [{"Line": "3", "Column": "name"}],
+            id="csv",
+        ),
+        pytest.param(
+            '[{"cidr_blocks": "10.7.0.0/16", "color": 1},\n  {"id": }]',
+            [
+                {"Object": "1", "Line": "1", "Character": "2", "Field": "color"},
+                {"Object": "2", "Line": "2", "Character": "10", "Field": "-"},
+            ],
+            id="json",
+        ),
+    ],
+)
+def test_each_column_of_the_errors_says_one_thing(
+    client: Client, scene: dict[str, Any], owner: User, text: str, expected: list[dict[str, str]]
+) -> None:
+    client.force_login(owner)
+    page = client.post(address(scene, "vpc", "import"), {"text": text}, follow=True).content.decode()
+    table = page.partition('aria-labelledby="errors-title"')[2].partition("</table>")[0]
+    headings = re.findall(r"<th [^>]*>(.*?)</th>", table)
+    assert headings == [*expected[0], "Error"]
+    rows = [re.findall(r'<td [^>]*data-label="(.*?)">(.*?)</td>', row) for row in table.split("<tr>")[2:]]
+    assert [{name: value for name, value in row if name != "Error"} for row in rows] == expected
 
 
 def test_a_draft_is_of_one_account_and_one_kind(

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from console.models import User
 from flowlogs.demo.install import _Builder
 from flowlogs.demo.network import SHOP
-from flowlogs.models import NetworkInterface, SecurityGroup, SecurityGroupRule, Vpc, VSwitch
+from flowlogs.models import Instance, NetworkInterface, SecurityGroup, SecurityGroupRule, Vpc, VSwitch
 from tests.browsing import Visitor
 
 Visit = Callable[..., Visitor]
@@ -131,6 +131,7 @@ def test_a_network_is_built_and_taken_down(visit: Visit, owner: User, settings: 
     expect(panel.get_by_role("button", name="Delete")).to_be_disabled()
     page.keyboard.press("Escape")
     expect(panel).to_have_count(0)
+    page.wait_for_url("**/security-groups/")
 
     visitor.go(f"{HERE}enis/{eni.pk}/")
     page.get_by_role("link", name="Delete").click()
@@ -165,3 +166,39 @@ def test_pages_work_without_scripts(visit: Visit, owner: User, shop: Vpc) -> Non
     page.get_by_label("Name (optional)").fill("operations")
     page.get_by_role("button", name="OK").click()
     expect(page.get_by_role("heading", name="operations")).to_be_visible()
+
+
+def test_lists_fit_beside_the_navigation_with_long_names(visit: Visit, owner: User, shop: Vpc) -> None:
+    """No column and no act is out of sight at 1280 and 1440 px."""
+    for model in (NetworkInterface, Instance, VSwitch, SecurityGroup):
+        for resource in model.objects.all():
+            model.objects.filter(pk=resource.pk).update(name=f"{resource.name}-for-the-shop-in-production")
+    visitor = visit(owner)
+    page = visitor.page
+    for width in (1280, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        for path in ("vpcs/", "vswitches/", "enis/", "instances/", "security-groups/", "routes/"):
+            visitor.go(HERE + path)
+            hidden = page.evaluate(
+                "(box => box.scrollWidth - box.clientWidth)(document.querySelector('.table-wrap'))"
+            )
+            assert hidden <= 0, (path, width)
+
+
+def test_several_are_chosen_and_deleted(visit: Visit, owner: User, shop: Vpc) -> None:
+    visitor = visit(owner)
+    page = visitor.page
+    visitor.go(f"{HERE}enis/")
+    delete = page.get_by_role("button", name="Delete", exact=True)
+    expect(delete).to_be_disabled()
+    page.get_by_role("checkbox", name="web-1").check()
+    page.get_by_role("checkbox", name="web-2").check()
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    delete.click()
+    page.get_by_role("dialog").get_by_label("Type 2 to confirm").fill("2")
+    assert visitor.findings() == []
+    press(page, "Delete")
+    expect(page.get_by_text("2 deleted: ENIs.")).to_be_visible()
+    expect(page.get_by_role("checkbox", name="web-1")).to_have_count(0)
+    expect(delete).to_be_disabled()
+    assert visitor.findings() == []

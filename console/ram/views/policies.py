@@ -17,7 +17,7 @@ from console.access import ActionDenied, requires
 from console.htmx import go_to
 from console.models import Policy, User
 from console.policies import LONGEST
-from console.ram import services
+from console.ram import services, words
 from console.ram.forms import EXAMPLE, ConfirmationForm, PolicyForm, pretty
 from console.ram.services import CREATE_POLICY, DELETE_POLICY, EDIT_POLICY, LIST_POLICIES, LIST_USERS
 from console.ram.views.access import Act, on_policy, policies_of, refusal
@@ -63,6 +63,8 @@ def listing(request: ConsoleRequest) -> HttpResponse:
 def create(request: ConsoleRequest) -> HttpResponse:
     """Create a custom policy."""
     form = PolicyForm(request.POST or None, initial={"document": pretty(EXAMPLE)})
+    if "check" in request.POST:
+        return _checked(request, form)
     if form.is_valid():
         try:
             policy = services.create_policy(request.account, request.user, **form.cleaned_data)
@@ -71,8 +73,7 @@ def create(request: ConsoleRequest) -> HttpResponse:
         else:
             messages.success(request, _("Policy %(name)s is created.") % {"name": policy.name})
             return go_to(request, DETAIL, policy_id=policy.pk)
-    context = {"form": form, "most": LONGEST, "warning": _warning(form)}
-    return render(request, "console/ram/policy_form.html", context)
+    return _editor(request, form, {})
 
 
 @require_safe
@@ -103,6 +104,8 @@ def edit(request: ConsoleRequest, policy: Policy) -> HttpResponse:
     initial = {"description": policy.description, "document": pretty(policy.document)}
     form = PolicyForm(request.POST or None, initial=initial)
     del form.fields["name"]
+    if "check" in request.POST:
+        return _checked(request, form)
     if form.is_valid():
         try:
             services.change_policy(policy, request.user, **form.cleaned_data)
@@ -111,14 +114,7 @@ def edit(request: ConsoleRequest, policy: Policy) -> HttpResponse:
         else:
             messages.success(request, _("Policy %(name)s is changed.") % {"name": policy.name})
             return go_to(request, DETAIL, policy_id=policy.pk)
-    context = {
-        "form": form,
-        "policy": policy,
-        "holders": policy.users.count(),
-        "most": LONGEST,
-        "warning": _warning(form, policy.document),
-    }
-    return render(request, "console/ram/policy_form.html", context)
+    return _editor(request, form, {"policy": policy, "holders": policy.users.count()})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -141,10 +137,29 @@ def delete(request: ConsoleRequest, policy: Policy) -> HttpResponse:
     return render(request, "console/ram/policy_delete.html", context)
 
 
-def _warning(form: PolicyForm, document: object = None) -> str:
-    """Name what the console does not know of the document in a form, or else of the one that is there."""
-    entered = form.cleaned_data.get("document") if form.is_bound else document
-    return actions.warning(entered)
+def _editor(request: ConsoleRequest, form: PolicyForm, about: dict[str, Any]) -> HttpResponse:
+    """Show the form with the words that a document may consist of beside it."""
+    policy = about.get("policy")
+    entered = form.cleaned_data.get("document") if form.is_bound else policy and policy.document
+    context = {
+        **about,
+        "form": form,
+        "most": LONGEST,
+        "warning": actions.warning(entered),
+        "groups": words.offered(request.account),
+    }
+    return render(request, "console/ram/policy_form.html", context)
+
+
+def _checked(request: ConsoleRequest, form: PolicyForm) -> HttpResponse:
+    """Say what is wrong with the document as it is written now."""
+    document = None if form.errors.get("document") else form.cleaned_data.get("document")
+    context: dict[str, Any] = {
+        "errors": form.errors.get("document", []),
+        "statements": len(document["Statement"]) if document else 0,
+        "warning": actions.warning(document),
+    }
+    return render(request, "console/ram/policy_checked.html", context)
 
 
 def _only_custom(policy: Policy, action: str) -> None:

@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from flowlogs.netflow import Datagram, registry
+from flowlogs.netflow.sequence import FASTEST_PER_SECOND
 
 from .messages import (
     EXPORT_S,
@@ -184,6 +185,36 @@ def test_a_jump_that_no_exporter_can_make_is_a_new_beginning():
     decoded = run(*before, *after)
     assert lost(decoded) == []
     assert counted(decoded, "resets") == 1
+
+
+def test_jumps_of_one_second_claim_no_more_than_a_second_can_hold():
+    """A hostile exporter whose every datagram jumps as far as one may."""
+    settled = [v5(*[v5_record()] * 5, sequence=5 * place) for place in range(5)]
+    hostile = [v5(*[v5_record()] * 5, sequence=1_900_000 * place) for place in range(1, 100)]
+    decoded = run(*settled, *hostile)
+    assert 0 < sum(count for count, _unit in lost(decoded)) <= FASTEST_PER_SECOND
+    assert counted(decoded, "resets") >= 95
+
+
+def test_a_new_stream_cannot_claim_what_no_exporter_sends():
+    """Its first datagrams hold different numbers of flows, so each reading finds another gap."""
+    first = [v5(*[v5_record()] * 5), v5(*[v5_record()] * 3, sequence=2_000_000_000)]
+    after = [v5(*[v5_record()] * 4, sequence=2_000_000_003 + 4 * place) for place in range(12)]
+    decoded = run(*first, *after)
+    assert lost(decoded) == []
+    assert counted(decoded, "resets") == 1
+
+
+def test_a_long_silence_may_hide_more_and_what_follows_is_counted_as_before():
+    hour = 3600
+    settled = [v5(*[v5_record()] * 5, sequence=5 * place) for place in range(5)]
+    late = {"uptime_ms": 100_000 + hour * 1000, "export_s": EXPORT_S + hour}
+    after = [v5(*[v5_record()] * 5, sequence=50_000_000 + 5 * place, **late) for place in range(5)]
+    last = [v5(*[v5_record()] * 5, sequence=50_000_100 + 5 * place, **late) for place in range(5)]
+    before = [datagram(each, RECEIVED_NS) for each in settled]
+    then = [datagram(each, RECEIVED_NS + hour * SECOND) for each in [*after, *last]]
+    decoded = run(*before, *then, now_ns=RECEIVED_NS + 2 * hour * SECOND)
+    assert [count for count, _unit in lost(decoded)] == [49_999_975, 75]
 
 
 def test_the_uptime_wrap_is_no_restart():
