@@ -16,7 +16,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from console import policies
+from console import actions, policies
 from console.models import DELIVERY_POLICY, DELIVERY_ROLE, Account, Role, User
 
 log = logging.getLogger(__name__)
@@ -93,12 +93,26 @@ def resource_name(service: str, region: str, account: str, path: str = "*") -> s
 
 
 def allowed_here(request: Any, action: str) -> bool:
-    """Tell whether the user of a request may do an action on all resources of the region it is in."""
+    """Tell whether the user of a request may do an action on all its resources of the region it is in."""
+    return allowed_in(request, action, request.region.id if request.region else "*")
+
+
+def allowed_in(request: Any, action: str, region_id: str) -> bool:
+    """Tell whether the user of a request may do an action on all its resources of a region."""
     if request.account is None:
         return False
     service = action.partition(":")[0]
-    region = request.region.id if request.region else "*"
-    return may(request.user, action, resource_name(service, region, request.account.id))
+    # RAM is the same in all regions
+    region = region_id if service != "ram" else "*"
+    return may(
+        request.user, action, resource_name(service, region, request.account.id, actions.path_of(action))
+    )
+
+
+def forbids(user: User, action: str, resource: str) -> bool:
+    """Tell whether a policy of the user denies an action on a resource outright, whatever others allow."""
+    found = explain(user, action, resource)
+    return not found.allowed and (found.reason is not Reason.NOTHING)
 
 
 def require(user: User | AnonymousUser, action: str, resource: str = "*") -> None:

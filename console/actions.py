@@ -17,32 +17,44 @@ from console import policies
 
 @dataclass(frozen=True)
 class Resources:
-    """Resources that policies may speak of: what they are, the service that has them, the end of their names."""
+    """Resources that policies may speak of: what they are, the service that has them, the end of their names.
+
+    ``actions`` are those that are done to them. A page of all of them asks for the action on this very path.
+    """
 
     label: Any
     service: str
     path: str
+    actions: tuple[str, ...] = ()
 
 
-CONSOLE = (
-    *("vpc:OpenFlowLogService", "log:OpenSlsService", "ram:CreateRole", "ram:DeleteRole"),
+GATES = ("vpc:OpenFlowLogService", "log:OpenSlsService", "ram:CreateRole", "ram:DeleteRole")
+USERS = (
     *("ram:ListUsers", "ram:CreateUser", "ram:UpdateUser", "ram:DeleteUser", "ram:ChangePassword"),
     *("ram:UpdateLoginProfile", "ram:AttachPolicyToUser", "ram:DetachPolicyFromUser"),
-    *("ram:ListPolicies", "ram:CreatePolicy", "ram:CreatePolicyVersion", "ram:DeletePolicy"),
 )
+POLICIES = ("ram:ListPolicies", "ram:CreatePolicy", "ram:CreatePolicyVersion", "ram:DeletePolicy")
 RAM = (
-    Resources(_("RAM users"), "ram", "user/*"),
-    Resources(_("Policies"), "ram", "policy/*"),
+    Resources(_("RAM users"), "ram", "user/*", USERS),
+    Resources(_("Policies"), "ram", "policy/*", POLICIES),
 )
 NAMED = 20
-_known: set[str] = set(CONSOLE)
+_known: set[str] = {*GATES, *USERS, *POLICIES}
+_paths: dict[str, str] = {action: each.path for each in RAM for action in each.actions}
 _resources: dict[tuple[str, str], Resources] = {(each.service, each.path): each for each in RAM}
 
 
 def register(actions: Iterable[str], resources: Iterable[Resources] = ()) -> None:
     """Add the actions of an app, and the resources that they are done to."""
+    resources = list(resources)
     _known.update(actions)
     _resources.update({(each.service, each.path): each for each in resources})
+    _paths.update({action: each.path for each in resources for action in each.actions})
+
+
+def path_of(action: str) -> str:
+    """Return the end of the name of all that an action is done to, such as ``flowlog/*``."""
+    return _paths.get(action, "*")
 
 
 def known() -> list[str]:

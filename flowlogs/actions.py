@@ -13,22 +13,27 @@ EXPORTERS = (
     *("vpc:DescribeExporters", "vpc:CreateExporter", "vpc:ModifyExporter"),
     *("vpc:BindExporter", "vpc:UnbindExporter", "vpc:ReleaseExporter"),
 )
-LOG_SERVICE = (
-    *("log:ListProject", "log:CreateProject", "log:UpdateProject", "log:DeleteProject"),
+PROJECTS = ("log:ListProject", "log:CreateProject", "log:UpdateProject", "log:DeleteProject")
+LOGSTORES = (
     *("log:CreateLogStore", "log:UpdateLogStore", "log:DeleteLogStore", "log:CreateIndex"),
-    *("log:GetLogStoreLogs", "log:ModifyPrices"),
+    "log:GetLogStoreLogs",
 )
+PRICES = ("log:ModifyPrices",)
 NETWORK = tuple(action for kind in KINDS.values() for action in kind.actions.values())
-ALL = (*FLOW_LOGS, *EXPORTERS, *LOG_SERVICE, *NETWORK)
+ALL = (*FLOW_LOGS, *EXPORTERS, *PROJECTS, *LOGSTORES, *PRICES, *NETWORK)
 RESOURCES = (
-    Resources(_("Flow logs"), "vpc", "flowlog/*"),
-    Resources(_("Exporters"), "vpc", "exporter/*"),
-    Resources(_("Projects"), "log", "project/*"),
-    Resources(_("Logstores"), "log", "project/*/logstore/*"),
-    Resources(_("Prices of the account"), "log", "account/prices"),
+    Resources(_("Flow logs"), "vpc", "flowlog/*", FLOW_LOGS),
+    Resources(_("Exporters"), "vpc", "exporter/*", EXPORTERS),
+    Resources(_("Projects"), "log", "project/*", PROJECTS),
+    Resources(_("Logstores"), "log", "project/*/logstore/*", LOGSTORES),
+    Resources(_("Prices of the account"), "log", "account/prices", PRICES),
     *(
-        Resources(kind.many, kind.actions["list"].partition(":")[0], f"{kind.resource_path}/*")
-        for kind in KINDS.values()
-        if not kind.part_of
+        Resources(
+            kind.many,
+            kind.actions["list"].partition(":")[0],
+            f"{kind.resource_path}/*",
+            tuple(kind.actions.values()),
+        )
+        for kind in sorted(KINDS.values(), key=lambda kind: bool(kind.part_of), reverse=True)
     ),
 )

@@ -7,7 +7,7 @@ transition. An action in another state than it needs is refused with the documen
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,11 +16,11 @@ from celery import current_app
 from django.db import transaction
 from django.utils import timezone
 
-from console import changes
+from console import access, changes
 from console.models import Account, Region, User
 from flowlogs import rules
 from flowlogs.identifiers import new_id
-from flowlogs.models import FlowLog, Project
+from flowlogs.models import FlowLog, NetworkInterface, Project, VSwitch
 from flowlogs.rules import FlowLogValues, RuleError, Violation
 from flowlogs.services import circumstances, coverage, logstores, quarantine
 from flowlogs.services.circumstances import Resource
@@ -28,6 +28,7 @@ from flowlogs.services.permissions import require
 
 logger = logging.getLogger(__name__)
 
+CREATE = "vpc:CreateFlowLog"
 Status = FlowLog.Status
 STABLE = (Status.ACTIVE, Status.INACTIVE)
 DESCRIBED = (
@@ -78,11 +79,12 @@ def create_flow_logs(
     """
     resource_ids = list(dict.fromkeys(resource_ids)) or [""]
     wanted = FlowLogValues(**{**values, "resource_id": resource_ids[0]})  # type: ignore[arg-type]
-    require(by, "vpc:CreateFlowLog", region.pk, account.pk, "flowlog/*")
+    require(by, CREATE, region.pk, account.pk, "flowlog/*")
     with transaction.atomic():
         # the lock keeps two requests from both taking the last place of the quota
         account = Account.objects.select_for_update().get(pk=account.pk)
         found, resources = _checked(account, region, wanted, resource_ids)
+        _require_resources(by, region, resources.values())
         if found:
             raise RuleError(*found)
         _prepare_target(account, region, by, wanted)
@@ -93,7 +95,7 @@ def create_flow_logs(
         )
         changes.note_all(
             [("FlowLog", each.pk, changes.difference({}, _described(each))) for each in flow_logs],
-            "vpc:CreateFlowLog",
+            CREATE,
             by=by,
             account_id=account.pk,
             region_id=region.pk,
@@ -102,6 +104,28 @@ def create_flow_logs(
             _finish_on_commit(flow_log.pk)
     logger.info("flow logs %s created by %s", ", ".join(flow_log.pk for flow_log in flow_logs), by)
     return flow_logs
+
+
+def _require_resources(by: User | None, region: Region, resources: Iterable[Resource]) -> None:
+    """Raise ActionDenied where a policy forbids flow logs of these resources, or of the VPC that they are in.
+
+    Allowed they are by ``flowlog/*``; the names of VPCs and vSwitches may be added (CreateFlowLog, RAM resources).
+    """
+    if by is None:
+        return
+    for path in sorted({path for resource in resources for path in _paths_of(resource)}):
+        name = access.resource_name("vpc", region.pk, by.account_id or "", path)
+        if access.forbids(by, CREATE, name):
+            raise access.ActionDenied(CREATE)
+
+
+def _paths_of(resource: Resource) -> list[str]:
+    vpc = f"vpc/{circumstances.vpc_of(resource).pk}"
+    if isinstance(resource, VSwitch):
+        return [vpc, f"vswitch/{resource.pk}"]
+    if isinstance(resource, NetworkInterface):
+        return [vpc, f"vswitch/{resource.vswitch_id}", f"eni/{resource.pk}"]
+    return [vpc]
 
 
 def _checked(

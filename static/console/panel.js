@@ -92,8 +92,20 @@
     const form = event.target;
     if (!form.closest("dialog.panel") || form.method !== "post" || form.hasAttribute("hx-post")) return;
     event.preventDefault();
+    // a second click while the first is on its way would do all of it twice
+    if (form.dataset.sent) return;
     const values = event.submitter?.name ? { [event.submitter.name]: event.submitter.value } : {};
     htmx.ajax("POST", form.action, { source: form, target: "#panel-slot", swap: "innerHTML", values });
+  });
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const { elt } = event.detail;
+    if (elt.matches?.("dialog.panel form:not([hx-post])")) elt.dataset.sent = "true";
+  });
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    // what came through leads elsewhere, until then nothing can be sent again; what failed can
+    if (!event.detail.successful) delete event.detail.elt.dataset?.sent;
   });
 
   document.addEventListener("htmx:beforeSwap", (event) => {

@@ -126,3 +126,31 @@ def test_a_detached_policy_closes_the_gate(account: Account) -> None:
     Role.objects.filter(account=account).update(policy_name="")
     assert gates(account) == ["authorize"]
     assert not access.delivery_authorized(account)
+
+
+@pytest.mark.parametrize(
+    ("action", "path"),
+    [
+        ("vpc:DescribeFlowLogs", "vpc:cn-hangzhou:{account}:flowlog/*"),
+        ("vpc:DescribeVpcs", "vpc:cn-hangzhou:{account}:vpc/*"),
+        ("ecs:DescribeNetworkInterfaces", "ecs:cn-hangzhou:{account}:eni/*"),
+        ("log:ListProject", "log:cn-hangzhou:{account}:project/*"),
+        ("log:GetLogStoreLogs", "log:cn-hangzhou:{account}:project/*/logstore/*"),
+        ("ram:ListUsers", "ram:*:{account}:user/*"),
+    ],
+)
+def test_a_page_of_all_asks_for_all_resources_of_their_kind(
+    reader: User, region: Region, action: str, path: str
+) -> None:
+    request = ask(reader, region)
+    reader.policies.clear()
+    name = f"acs:{path.format(account=reader.account_id)}"
+    for effects, expected in ((["Allow"], True), (["Allow", "Deny"], False)):
+        reader = User.objects.get(pk=reader.pk)
+        for effect in effects:
+            document = {"Statement": [{"Effect": effect, "Action": action, "Resource": name}]}
+            reader.policies.add(
+                Policy.objects.create(account=reader.account, name=f"{effect}-{expected}", document=document)
+            )
+        request.user = User.objects.get(pk=reader.pk)
+        assert access.allowed_here(request, action) is expected

@@ -202,3 +202,15 @@ def test_several_are_chosen_and_deleted(visit: Visit, owner: User, shop: Vpc) ->
     expect(page.get_by_role("checkbox", name="web-1")).to_have_count(0)
     expect(delete).to_be_disabled()
     assert visitor.findings() == []
+
+
+def test_clicking_twice_creates_once(visit: Visit, owner: User) -> None:
+    visitor = visit(owner)
+    visitor.go("/cn-hangzhou/vpcs/")
+    visitor.page.get_by_role("link", name="Create").first.click()
+    panel = visitor.page.get_by_role("dialog")
+    panel.get_by_label("Name").fill("twice")
+    panel.get_by_label("CIDR blocks").fill("10.0.0.0/8")
+    panel.get_by_role("button", name="OK").dblclick()
+    expect(visitor.page.get_by_text("twice is created.")).to_be_visible()
+    assert Vpc.objects.filter(name="twice").count() == 1

@@ -7,7 +7,7 @@ import pytest
 from console import changes
 from console import services as accounts
 from console.access import ActionDenied
-from console.models import Account, Region, User
+from console.models import Account, Policy, Region, User
 from flowlogs import services
 from flowlogs.models import Coverage, Exporter, FlowLog, Instance, Logstore, Project, Vpc
 from flowlogs.rules import FlowLogValues, RuleError
@@ -511,3 +511,37 @@ def test_an_account_may_switch_the_block_of_old_families_off(
         make_flow_log()
     Account.objects.filter(pk=owner.account_id).update(blocks_old_families=False)
     assert make_flow_log().pk
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "resource_id", "denied"),
+    [
+        ("VPC", "vpc-1", "vpc/vpc-1"),
+        ("VSwitch", "vsw-vpc-1-a", "vswitch/vsw-vpc-1-a"),
+        ("VSwitch", "vsw-vpc-1-a", "vpc/vpc-1"),
+        ("NetworkInterface", "eni-vsw-vpc-1-a-1", "vpc/*"),
+    ],
+)
+def test_a_policy_may_forbid_flow_logs_of_one_vpc(
+    reader: User, vpc: Vpc, make_flow_log: MakeFlowLog, resource_type: str, resource_id: str, denied: str
+) -> None:
+    statements = [
+        {"Effect": "Allow", "Action": ["vpc:*", "log:*"], "Resource": "acs:*:*:*:flowlog/*"},
+        {"Effect": "Allow", "Action": "log:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "vpc:CreateFlowLog", "Resource": f"acs:vpc:*:*:{denied}"},
+    ]
+    for number in (3, 2):
+        document = {"Statement": statements[:number]}
+        reader.policies.set(
+            [Policy.objects.create(account=reader.account, name=f"{number}", document=document)]
+        )
+        by, asked = (
+            User.objects.get(pk=reader.pk),
+            {"resource_type": resource_type, "resource_id": resource_id},
+        )
+        if number == 3:
+            with pytest.raises(ActionDenied, match="vpc:CreateFlowLog"):
+                make_flow_log(by=by, **asked)
+            assert not FlowLog.objects.exists()
+        else:
+            assert make_flow_log(by=by, **asked).pk
