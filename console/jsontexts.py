@@ -9,6 +9,8 @@ from console.texts import Text, noop
 _ = noop
 TOO_DEEP = Text(_("it is nested too deeply, or a number in it is too long"))
 LONE_SURROGATE = Text(_("it holds half of a character (a lone surrogate)"))
+UNCLOSED = Text(_("the list does not end"))
+EXTRA = Text(_("something stands here after the end"))
 _UNKNOWN = Text(_("it cannot be read from here"))
 _REASONS = {
     "Expecting value": Text(_("a value is missing here")),
@@ -21,7 +23,7 @@ _REASONS = {
         _("a text holds a line break, tab or the like here, which is written with \\")
     ),
     "Invalid \\": Text(_("this \\ begins nothing that JSON knows")),
-    "Extra data": Text(_("something stands here after the end")),
+    "Extra data": EXTRA,
     "Unexpected UTF-8 BOM": Text(_("a byte order mark stands before it")),
 }
 """By how the messages of Python's decoder begin; some go on with what was found."""

@@ -17,6 +17,7 @@ PRIORITIES = range(1, 101)
 ORDERS = range(1, 32767)
 WITH_PORTS = ("tcp", "udp")
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9]*-[A-Za-z0-9_-]+")
+_ZONE = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
 _INSTANCE_TYPE = re.compile(r"[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)+")
 
 
@@ -30,6 +31,12 @@ def instance_type(value: str, field: str = "instance_type") -> list[Violation]:
     """Check the type of an ECS instance, such as ecs.g7.large."""
     fits = len(value) <= ID_LENGTH and _INSTANCE_TYPE.fullmatch(value)
     return [] if fits else [Violation("InstanceType", field, {"value": value})]
+
+
+def zone(value: str, field: str = "zone_id") -> list[Violation]:
+    """Check the zone of a vSwitch, such as cn-hangzhou-h."""
+    fits = len(value) <= ID_LENGTH and _ZONE.fullmatch(value)
+    return [] if fits else [Violation("Zone", field, {"value": value})]
 
 
 def ports(protocol: str, first: int, last: int) -> list[Violation]:

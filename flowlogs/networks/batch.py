@@ -6,9 +6,11 @@ depend on that of rows but for fetching what they name, 900 at a time. Nothing i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
@@ -20,6 +22,11 @@ from flowlogs.rules import RuleError, Violation
 
 from .fields import Reference, References
 from .kind import KINDS, Kind, Values, chunks
+
+MOST_WRONG = 1000
+"""Rows that may break rules before those behind them are left unchecked."""
+MOST_MEMBERS = 500_000
+"""Members that the lists of all rows may have together: each takes up memory."""
 
 
 class Mode(Enum):
@@ -44,7 +51,7 @@ class Entry:
     column: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class Row:
     """One row: its values, what it is about, and the rules that it breaks. ``before`` is empty for a new resource."""
 
@@ -103,13 +110,13 @@ class Batch:
         self.kind, self.account, self.region = kind, account, region
         self.mode = mode
         self._known: dict[str, dict[Any, Any]] = {}
-        self.rows = [self._read(entry) for entry in entries]
+        self.is_cut = False
+        self.rows = self._read_all(entries)
         if resource is not None:
             self.rows[0].resource = resource
-        self._match()
-        self._complete()
-        self._refer()
-        kind.check(self)
+        for step in (self._match, self._complete, self._refer, lambda: kind.check(self)):
+            step()
+            self._cut()
 
     @property
     def broken(self) -> list[Row]:
@@ -136,6 +143,14 @@ class Batch:
         """Every broken rule, in the order of the rows."""
         return [each for row in self.rows for each in row.found]
 
+    @property
+    def effect(self) -> str:
+        """A text that differs where something else would be done: what a preview showed is what may be written."""
+        told = hashlib.sha256()
+        for row in (*self.created, *self.changed):
+            told.update(repr((row.line, row.number, row.is_new, row.is_revived, row.changed)).encode())
+        return told.hexdigest()
+
     def fetch(self, resources: QuerySet[Any], ids: Iterable[Any], by: str = "pk") -> dict[Any, Any]:
         """Return resources by their ID."""
         return {
@@ -156,6 +171,29 @@ class Batch:
     def other(self, slug: str, pk: str) -> Any:
         """Return a resource of another kind that has been fetched, or nothing."""
         return self._known.get(slug, {}).get(pk)
+
+    def _read_all(self, entries: Iterable[Entry]) -> list[Row]:
+        rows: list[Row] = []
+        wrong = members = 0
+        for entry in entries:
+            row = self._read(entry)
+            rows.append(row)
+            members += sum(len(value) for value in row.values.values() if isinstance(value, tuple))
+            if members > MOST_MEMBERS:
+                row.broken("FileMembers", most=f"{MOST_MEMBERS:,}")
+                break
+            wrong += bool(row.found)
+            if wrong == MOST_WRONG:
+                self.is_cut = True
+                break
+        return rows
+
+    def _cut(self) -> None:
+        """Let go of what is behind the last row that is told of: too much is wrong to check the rest."""
+        wrong = islice((place for place, row in enumerate(self.rows, 1) if row.found), MOST_WRONG - 1, None)
+        if (last := next(wrong, None)) is not None and last < len(self.rows):
+            del self.rows[last:]
+            self.is_cut = True
 
     def _read(self, entry: Entry) -> Row:
         row = Row(

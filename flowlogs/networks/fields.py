@@ -16,6 +16,8 @@ from flowlogs import network_rules
 from flowlogs.rules import RuleError, Violation
 
 LENGTH = 256
+MOST_MEMBERS = 1000
+"""Members of a list: more than any resource has."""
 TRUE = ("true", "yes", "1", "on")
 FALSE = ("false", "no", "0", "off")
 _BETWEEN = re.compile(r"[\s;,]+")
@@ -67,8 +69,10 @@ class Field:
 
     def _text(self, raw: Any) -> str:
         text = "" if raw is None else str(raw).strip()
-        if isinstance(raw, bool | list | dict) or "\x00" in text:
+        if isinstance(raw, bool | list | dict):
             raise self._broken("PlainText")
+        if "\x00" in text:
+            raise self._broken("NulCharacter")
         return text
 
     def _broken(self, code: str, **params: Any) -> RuleError:
@@ -196,7 +200,9 @@ class Words(Field):
         if isinstance(raw, list | tuple):
             words = [self._text(each) for each in raw]
         else:
-            words = _BETWEEN.split(self._text(raw))
+            words = _BETWEEN.split(self._text(raw), MOST_MEMBERS)
+        if len(words) > MOST_MEMBERS:
+            raise self._broken("TooMany", most=f"{MOST_MEMBERS:,}")
         return tuple(dict.fromkeys(self._word(word) for word in words if word))
 
     def _word(self, word: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.models import Account, Region
@@ -34,7 +35,10 @@ class ResourceForm(forms.Form):
         *,
         entered: Mapping[str, Any] | None = None,
         resource: Any = None,
+        refused: Mapping[str, str] | None = None,
     ) -> None:
+        """``refused`` are the kinds that are not offered, with the actions that would list them."""
+        self.refused = refused or {}
         self.kind, self.account, self.region, self.resource = kind, account, region, resource
         initial = {each.name: _initial(each, each.default) for each in kind.fields}
         if resource is not None:
@@ -117,7 +121,7 @@ class ResourceForm(forms.Form):
         choices = self._choices(each, vpc_id)
         is_many = isinstance(each, References)
         if choices is None:
-            shared["help_text"] = shared["help_text"] or _("Its ID: there are too many to choose from.")
+            shared["help_text"] = self._unoffered(each) or shared["help_text"]
             widget: Any = forms.TextInput()
             return _Raw(widget=widget, is_needed=each.required, **shared)
         if is_many:
@@ -132,8 +136,17 @@ class ResourceForm(forms.Form):
         widget = forms.Select(choices=[prompt, *choices], attrs=attrs)
         return _Raw(widget=widget, is_needed=each.required, **shared)
 
+    def _unoffered(self, each: Reference | References) -> Any:
+        """Return why an ID is asked for in place of a choice."""
+        if each.to in self.refused:
+            text = gettext("Its ID: to choose, you need the permission %(action)s.")
+            return text % {"action": self.refused[each.to]}
+        return each.help or _("Its ID: there are too many to choose from.")
+
     def _choices(self, each: Reference | References, vpc_id: str) -> list[tuple[str, str]] | None:
-        """Return the resources to choose from, of the VPC where it is known; None if they are too many."""
+        """Return the resources to choose from, of the VPC where it is known; None if they cannot be offered."""
+        if each.to in self.refused:
+            return None
         kind = KINDS[each.to]
         here = kind.within(self.account, self.region)
         leads = each.name in LEADING and self.resource is None

@@ -9,10 +9,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
+from console.keys import key_of
 from console.models import Account, Region
 
 from .kind import KINDS, Filter, Kind
@@ -26,9 +26,12 @@ OFFERED = 200
 class Listing:
     """One page of the resources of a kind."""
 
-    def __init__(self, kind: Kind, account: Account, region: Region, asked: QueryDict) -> None:
+    def __init__(
+        self, kind: Kind, account: Account, region: Region, asked: QueryDict, *, offers_vpcs: bool = True
+    ) -> None:
         self.kind, self.account, self.region = kind, account, region
         self._asked = asked
+        self._offers_vpcs = offers_vpcs
         self.search = asked.get("search", "").replace("\x00", "").strip()[:200]
         given = {
             each.name: asked.get(each.name, "").replace("\x00", "").strip()[:64] for each in kind.filters
@@ -103,7 +106,7 @@ class Listing:
 
     def _filter(self, each: Filter) -> dict[str, Any]:
         chosen = self.given.get(each.name, "")
-        choices = list(each.choices) or (self._vpcs() if each.to == "vpc" else [])
+        choices = list(each.choices) or (self._vpcs() if each.to == "vpc" and self._offers_vpcs else [])
         if chosen and choices and chosen not in dict(choices):
             choices.append((chosen, chosen))
         return {
@@ -130,9 +133,8 @@ class Listing:
         if not cursor:
             return None
         model = self.kind.model
-        try:
-            pk = model._meta.pk.to_python(cursor)
-        except ValidationError:
+        pk = key_of(model, cursor)
+        if pk is None:
             return None
         mine = model._base_manager.filter(**{f"{self.kind.scope}account": self.account})
         value = mine.filter(pk=pk).values_list(self.sort.removeprefix("-"), flat=True)[:1]

@@ -179,7 +179,7 @@ class VSwitches(Kind):
         ID,
         VPC_FIELD,
         NAME,
-        Field(name="zone_id", label=_("Zone"), help=_("Such as cn-hangzhou-h.")),
+        Field(name="zone_id", label=_("Zone"), check=network_rules.zone, help=_("Such as cn-hangzhou-h.")),
         Cidr(
             name="cidr_block",
             label=_("IPv4 CIDR block"),

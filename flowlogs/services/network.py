@@ -7,10 +7,11 @@ with its changes. Nothing of a file is written unless all of it can be.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
@@ -48,14 +49,22 @@ def modify(
 
 
 def import_all(
-    kind: Kind, account: Account, region: Region, by: User | None, entries: Iterable[Entry]
+    kind: Kind,
+    account: Account,
+    region: Region,
+    by: User | None,
+    entries: Iterable[Entry],
+    *,
+    effect: str | None = None,
 ) -> Batch:
     """Create and change what the entries of a file say, all of it or, where a rule is broken, nothing.
 
-    Returns the batch, whose ``broken`` rows say why nothing was written. Raises ActionDenied.
+    The entries are gone through more than once where others change the network meanwhile. Returns the batch, whose
+    ``broken`` rows say why nothing was written. ``effect`` is the ``Batch.effect`` that someone has agreed to:
+    raises EffectChangedError where it is another one by now. Raises ActionDenied.
     """
     try:
-        return _save(kind, account, region, by, list(entries), Mode.IMPORT)
+        return _save(kind, account, region, by, entries, Mode.IMPORT, effect=effect)
     except _Refused as refused:
         return refused.batch
 
@@ -82,6 +91,10 @@ def delete(kind: Kind, resource: Any, by: User | None) -> None:
     transaction.on_commit(lambda: logger.info("%s %s deleted by %s", kind.slug, pk, by))
 
 
+class EffectChangedError(Exception):
+    """The network was changed since someone agreed to an import, which would do something else now."""
+
+
 class _Refused(RuleError):
     """Rows of a batch break rules."""
 
@@ -95,14 +108,15 @@ def _save(
     account: Account,
     region: Region,
     by: User | None,
-    entries: Sequence[Entry],
+    entries: Iterable[Entry],
     mode: Mode,
     resource: Any = None,
+    effect: str | None = None,
 ) -> Batch:
     for _ in range(TRIES):
         # without a lock, which others would wait for: a file may take long
         seen = _last_change(account)
-        writing = _checked(Batch(kind, account, region, entries, mode=mode, resource=resource), by)
+        writing = _checked(Batch(kind, account, region, entries, mode=mode, resource=resource), by, effect)
         # what took a key meanwhile is found when the rows are checked again
         with suppress(IntegrityError), transaction.atomic():
             # the lock keeps two requests from both finding an address or a CIDR block free
@@ -112,7 +126,8 @@ def _save(
     with transaction.atomic():
         # others changed the network each time: now they wait
         Account.objects.select_for_update().get(pk=account.pk)
-        return _written(_checked(Batch(kind, account, region, entries, mode=mode, resource=resource), by))
+        batch = Batch(kind, account, region, entries, mode=mode, resource=resource)
+        return _written(_checked(batch, by, effect))
 
 
 def _last_change(account: Account) -> int:
@@ -122,14 +137,17 @@ def _last_change(account: Account) -> int:
     return rows.values_list("pk", flat=True).first() or 0
 
 
-def _checked(batch: Batch, by: User | None) -> Writing:
-    _require(batch, by)
+def _checked(batch: Batch, by: User | None, effect: str | None) -> Writing:
+    require(batch, by)
     if batch.broken:
         raise _Refused(batch)
+    if effect is not None and batch.effect != effect:
+        raise EffectChangedError
     return Writing(batch, by)
 
 
 def _written(writing: Writing) -> Batch:
+    _require_still(writing.batch, writing.by)
     writing()
     slug, by = writing.batch.kind.slug, writing.by
     created, changed = len(writing.created), len(writing.changed)
@@ -137,7 +155,21 @@ def _written(writing: Writing) -> Batch:
     return writing.batch
 
 
-def _require(batch: Batch, by: User | None) -> None:
+def _require_still(batch: Batch, by: User | None) -> None:
+    """Ask again where the user is not as they were when asked: a file may have taken long to check."""
+    if by is None:
+        return
+    told = User.objects.filter(pk=by.pk).order_by("policies__kind", "policies__name")
+    rows = told.values_list("is_active", "account", "is_account_owner", "policies__document")
+    # owners have no use for policies: theirs are not read
+    documents = None if by.is_account_owner else by.policy_documents or [None]
+    was = [(by.is_active, by.account_id, by.is_account_owner, each) for each in documents or [None]]
+    now = [(*row[:3], row[3] if documents else None) for row in rows]
+    if now != was:
+        require(batch, User.objects.filter(pk=by.pk).first() or AnonymousUser())
+
+
+def require(batch: Batch, by: User | AnonymousUser | None) -> None:
     """Ask once whether the user may create, and for each resource that changes whether they may change it."""
     if by is None:
         return

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from console.access import ActionDenied, allowed_here, login_first
 from console.htmx import go_to, is_fragment
+from console.keys import key_of
 from console.requests import ConsoleRequest
 from flowlogs.models import FlowLog
 from flowlogs.networks.forms import SeveralDeleteForm
@@ -90,12 +90,8 @@ def acts(request: ConsoleRequest, kind: Kind, rows: list[shown.ShownRow]) -> lis
 
 def _chosen(request: ConsoleRequest, kind: Kind) -> list[Any]:
     """Return the chosen resources of the account in the region, by name."""
-    keys = []
-    for sent in request.POST.getlist("ids")[:MOST]:
-        try:
-            keys.append(kind.model._meta.pk.to_python(sent.replace("\x00", "")))
-        except ValidationError:
-            continue
+    sent = (key_of(kind.model, text) for text in request.POST.getlist("ids")[:MOST])
+    keys = [key for key in sent if key is not None]
     found = kind.listed(kind.within(request.account, request.region).filter(pk__in=keys))
     return sorted(found, key=lambda each: (kind.named(each), str(each.pk)))
 

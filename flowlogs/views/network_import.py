@@ -17,11 +17,12 @@ from flowlogs.networks import drafts, files
 from flowlogs.networks.batch import Batch, Row
 from flowlogs.networks.kind import Kind
 from flowlogs.services import network
+from flowlogs.views import network_families
 from flowlogs.views import network_shown as shown
 from flowlogs.views.network_access import on_kind
 
-MEGABYTES = 64
-SHOWN_ERRORS = 100
+MEGABYTES = 16
+SHOWN_ERRORS = 200
 SHOWN_ROWS = 50
 LONGEST_PASTED = 100_000
 """Characters that come back into the form after an error; what is longer was a file."""
@@ -62,7 +63,9 @@ def _preview(request: ConsoleRequest, kind: Kind, token: str) -> HttpResponse:
     text = drafts.load(request.account, kind, token)
     if text is None:
         return _show(request, kind, error=_("The file is no longer kept. Choose it again."))
-    batch = Batch(kind, request.account, request.region, files.read(kind, text))
+    batch = Batch(kind, request.account, request.region, files.File(kind, text))
+    # who may not do it is told before they have read what it would do
+    network.require(batch, request.user)
     return _show(request, kind, batch=batch, token=token, text=text)
 
 
@@ -70,8 +73,17 @@ def _write(request: ConsoleRequest, kind: Kind, token: str) -> HttpResponse:
     text = drafts.load(request.account, kind, token)
     if text is None:
         return _show(request, kind, error=_("The file is no longer kept. Choose it again."))
-    entries = files.read(kind, text)
-    batch = network.import_all(kind, request.account, request.region, request.user, entries)
+    entries, effect = files.File(kind, text), request.POST.get("effect", "")
+    try:
+        batch = network.import_all(
+            kind, request.account, request.region, request.user, entries, effect=effect
+        )
+    except network.EffectChangedError:
+        changed = _(
+            "The network was changed meanwhile. See what the import would do now, and confirm it again."
+        )
+        messages.warning(request, changed)
+        return redirect(shown.url(kind, "import", request.region.pk, draft=token))
     if batch.broken:
         return _show(request, kind, batch=batch, token=token, text=text)
     drafts.forget(request.account, kind, token)
@@ -84,6 +96,7 @@ def _write(request: ConsoleRequest, kind: Kind, token: str) -> HttpResponse:
             "unchanged": batch.unchanged,
         },
     )
+    network_families.warn(request, kind, [row.values for row in [*batch.created, *batch.changed]])
     return redirect(shown.url(kind, "list", request.region.pk))
 
 
@@ -102,6 +115,8 @@ def _show(
         "here": request.path,
         "error": error,
         "batch": batch,
+        "most_rows": files.MOST_ROWS,
+        "megabytes": MEGABYTES,
         "token": token,
         "pasted": text if len(text) <= LONGEST_PASTED else "",
     }
@@ -113,12 +128,8 @@ def _show(
                 {"row": row, "field": each.field, "text": said(each.code, each.params)}
                 for row, each in errors[:SHOWN_ERRORS]
             ],
-            "error_title": ngettext(
-                "%(total)s error: nothing will be imported",
-                "%(total)s errors: nothing will be imported",
-                len(errors),
-            )
-            % {"total": f"{len(errors):,}"},
+            "error_title": _error_title(len(errors), is_cut=batch.is_cut),
+            "last_line": batch.rows[-1].line if batch.is_cut else None,
             "hidden_errors": max(len(errors) - SHOWN_ERRORS, 0),
             "created": len(batch.created),
             "changed": len(batch.changed),
@@ -126,6 +137,18 @@ def _show(
             "hidden_rows": max(len(batch.created) + len(batch.changed) - SHOWN_ROWS, 0),
         }
     return render(request, "flowlogs/network/import.html", context)
+
+
+def _error_title(total: int, *, is_cut: bool) -> str:
+    if is_cut:
+        text = _("More than %(total)s errors: nothing will be imported")
+    else:
+        text = ngettext(
+            "%(total)s error: nothing will be imported",
+            "%(total)s errors: nothing will be imported",
+            total,
+        )
+    return text % {"total": f"{total:,}"}
 
 
 def _row(kind: Kind, row: Row) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from flowlogs.demo.install import _Builder
 from flowlogs.demo.network import SHOP
 from flowlogs.models import SecurityGroup, Vpc
 from flowlogs.network_rules import overlapping
+from flowlogs.networks import batch as batch_module
 from flowlogs.networks import fields, files
 from flowlogs.networks.batch import Batch
 from flowlogs.networks.kinds import KINDS
@@ -23,7 +25,7 @@ HEADING = "id,name,vswitch_id,private_ip\n"
 
 
 def found(account: Account, region: Region, text: str, slug: str = "eni") -> list[tuple[int, str, str]]:
-    batch = Batch(KINDS[slug], account, region, files.read(KINDS[slug], text))
+    batch = Batch(KINDS[slug], account, region, files.File(KINDS[slug], text))
     return [(row.line, each.field, each.code) for row in batch.broken for each in row.found]
 
 
@@ -63,6 +65,26 @@ def found(account: Account, region: Region, text: str, slug: str = "eni") -> lis
             '[\n{"id": "a",\n "id": "b"}]', [(3, "id", "FileKeyTwice")], id="a key that stands twice"
         ),
         pytest.param('{"id": "a", "\\u0069d": "b"}', [(1, "id", "FileKeyTwice")], id="the same key, escaped"),
+        pytest.param(
+            'id,name\n\nvpc-a,"swallow\nvpc-b,b\n', [(3, "", "FileQuote")], id="an open quotation mark"
+        ),
+        pytest.param('id,name\n"', [(2, "", "FileQuote")], id="a lone quotation mark"),
+        pytest.param(
+            'id,name\n"a\nb","x\nvpc-b,"z"\n', [(3, "", "FileQuote")], id="one that another row closes"
+        ),
+        pytest.param(
+            'id,name\n\n"' + "a\n" * files.LONGEST_ROW, [(3, "", "FileQuote")], id="one that opens for long"
+        ),
+        pytest.param(
+            "id,name\n" + '"\n",' * files.LONGEST_ROW, [(2, "", "FileRowLong")], id="a row that is too long"
+        ),
+        pytest.param("," * files.LONGEST_ROW * 2, [(1, "", "FileRowLong")], id="a heading that is too long"),
+        pytest.param(
+            '[\n{"name": "' + "a" * files.LONGEST_ROW + '"}]', [(2, "", "FileRowLong")], id="a long object"
+        ),
+        pytest.param(
+            '[\n{"name": [' + "[]," * files.LONGEST_ROW * 2, [(2, "", "FileRowLong")], id="a longer object"
+        ),
         pytest.param("[1]", [(1, "", "FileShape")], id="no object"),
         pytest.param("[" * 100_000, [(1, "", "FileJson")], id="too deep"),
     ],
@@ -73,9 +95,79 @@ def test_errors_say_line_and_column(
     assert found(account, region, text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "reason"),
+    [
+        pytest.param(
+            '[{"id": "a"}]\n [{"id": "b"}]', (2, 2), "something stands here after the end", id="two lists"
+        ),
+        pytest.param('[{"id": "a"}] junk', (1, 15), "something stands here after the end", id="junk"),
+        pytest.param('[{"id": "a"},\n', (2, 1), "the list does not end", id="half a list"),
+    ],
+)
+def test_nothing_of_a_json_text_is_passed_over(text: str, place: tuple[int, int], reason: str) -> None:
+    first, last = files.File(ENI, text)
+    assert (first.given, first.found) == ({"id": "a"}, ())
+    assert (last.line, last.column) == place
+    assert [(each.code, str(each.params["reason"])) for each in last.found] == [("FileJson", reason)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param("id\n" + "\na\n" * 1001, 2001, id="csv"),
+        pytest.param("[" + "{},\n" * 1000 + "{}]", 1000, id="json"),
+    ],
+)
+def test_rows_beyond_the_most_are_not_read(monkeypatch: pytest.MonkeyPatch, text: str, line: int) -> None:
+    monkeypatch.setattr(files, "MOST_ROWS", 999)
+    *rows, last = files.File(ENI, text)
+    assert [each.found for each in rows] == [()] * 999
+    assert [(each.code, each.params) for each in last.found] == [("FileRows", {"most": "999"})]
+    assert last.line == line
+
+
+def test_objects_are_found_wherever_a_part_of_the_text_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LONGEST_ROW", 40)
+    monkeypatch.setattr(files, "_READ_AT_ONCE", 53)
+    given = [{"id": "a" * (number % 17), "name": number} for number in range(100)]
+    for text in (json.dumps(given), "\n".join(map(json.dumps, given))):
+        assert [each.given for each in files.File(ENI, text)] == given
+    *_before, last = files.File(ENI, '[{"id": "a"}, {"id": "b"}, {"id": "c"}, {"id"; "d"}]')
+    assert (last.column, last.found[0].code) == (46, "FileJson")
+
+
+def test_a_file_with_many_wrong_rows_is_not_checked_to_its_end(
+    account: Account, region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "MOST_WRONG", 10)
+    kind = KINDS["vpc"]
+    unreadable = Batch(kind, account, region, files.File(kind, "cidr_blocks\n" + "10.0.0.0/8\nx\n" * 50))
+    assert (len(unreadable.rows), len(unreadable.broken), unreadable.is_cut) == (20, 10, True)
+    empty = Batch(kind, account, region, files.File(kind, "[" + "{}," * 50 + "]"))
+    assert (len(empty.rows), len(empty.broken), empty.is_cut) == (10, 10, True)
+    few = Batch(kind, account, region, files.File(kind, "cidr_blocks\n" + "x\n" * 9 + "10.0.0.0/8\n"))
+    assert (len(few.rows), len(few.broken), few.is_cut) == (10, 9, False)
+
+
+def test_the_lists_of_a_file_have_an_end(
+    account: Account, region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "MOST_MEMBERS", 10)
+    text = "security_group_ids\n" + "sg-1;sg-2;sg-3\n" * 9
+    batch = Batch(ENI, account, region, files.File(ENI, text))
+    assert len(batch.rows) == 4
+    assert "FileMembers" in [each.code for each in batch.rows[-1].found]
+
+
+@pytest.mark.parametrize("text", ["id,name\neni-a,a\x00b\n", '[{"name": "a\\u0000b"}]'], ids=files.FORMATS)
+def test_a_nul_is_refused_with_the_same_words(account: Account, region: Region, text: str) -> None:
+    assert ("name", "NulCharacter") in [each[1:] for each in found(account, region, text)]
+
+
 def test_a_key_that_stands_twice_is_told_with_its_column() -> None:
     text = '[{"name": "a{\\"}"},\n {"rules": [{"cidr": 1, "port": 2,\n    "cidr": 3}]}]'
-    *_others, entry = files.read(ENI, text)
+    *_others, entry = files.File(ENI, text)
     assert (entry.line, dict(entry.found[0].params)) == (3, {"name": "cidr", "column": 5})
 
 
@@ -83,7 +175,7 @@ def test_objects_on_one_line_are_told_apart_by_number_and_column(
     account: Account, region: Region, vpc: Vpc
 ) -> None:
     text = '[{"id": "eni-a", "colour": 1}, {"id": "eni-a"},\n {"id": "eni-c"},\n  {"id": , 1}]'
-    entries = files.read(ENI, text)
+    entries = list(files.File(ENI, text))
     assert [(each.number, each.line, each.column) for each in entries] == [
         (1, 1, 2),
         (2, 1, 32),
@@ -111,7 +203,7 @@ def test_objects_on_one_line_are_told_apart_by_number_and_column(
 def test_the_usual_forms_of_files_are_understood(
     account: Account, region: Region, vpc: Vpc, text: str
 ) -> None:
-    batch = Batch(ENI, account, region, files.read(ENI, text))
+    batch = Batch(ENI, account, region, files.File(ENI, text))
     assert [(row.values["name"], row.values["private_ip"], row.found) for row in batch.rows] == [
         ("ok", "10.0.0.9", [])
     ]
@@ -130,7 +222,7 @@ def test_an_export_imports_as_unchanged(
     rows = list(kind.within(account, region))
     assert rows
     text = "".join(files.write(kind, format, [kind.values(rows[:3]), kind.values(rows[3:])]))
-    batch = Batch(kind, account, region, files.read(kind, text))
+    batch = Batch(kind, account, region, files.File(kind, text))
     assert (batch.broken, batch.created, batch.changed) == ([], [], [])
     assert batch.unchanged == len(rows)
     if format == files.CSV:

@@ -60,3 +60,19 @@ def test_address(value: str, taken_by: str, broken: list[str]) -> None:
 def test_a_vswitch_without_ipv6_takes_no_ipv6_address() -> None:
     found = network_rules.address("2001:db8::7", ["10.0.0.0/24", ""], "", "address")
     assert [violation.code for violation in found] == ["AddressOutside"]
+
+
+@pytest.mark.parametrize(
+    ("value", "broken"),
+    [
+        ("cn-hangzhou-h", []),
+        ("zone1", []),
+        ("", ["Zone"]),
+        ("cn hangzhou", ["Zone"]),
+        ("cn-hangzhou-", ["Zone"]),
+        ("<script>", ["Zone"]),
+        ("a" * 65, ["Zone"]),
+    ],
+)
+def test_zone(value: str, broken: list[str]) -> None:
+    assert [each.code for each in network_rules.zone(value)] == broken

@@ -57,6 +57,15 @@ def test_deleting_asks_first_and_names_what_goes(page: Client, vpc: Vpc) -> None
     assert there() == before
 
 
+@pytest.mark.parametrize("path", ["security-group-rules", "network-acl-rules", "routes", "enis"])
+@pytest.mark.parametrize("sent", [f"{10**19}", f"-{10**19}", "9" * 5000, "x", "\x00"])
+def test_what_no_row_can_be_called_is_not_there(page: Client, vpc: Vpc, path: str, sent: str) -> None:
+    answer = send(page, path, [sent])
+    assert (answer.status_code, answer["Location"]) == (302, f"{HERE}{path}/")
+    assert said(answer) == ["Choose something in the list first."]
+    assert page.get(f"{HERE}{path}/", {"after": sent}).status_code == 200
+
+
 def test_all_are_deleted_and_noted(page: Client, vpc: Vpc, owner: User) -> None:
     answer = send(page, "enis", [FIRST, SECOND], confirmation="2", next=f"{HERE}enis/?sort=-name")
     assert (answer.status_code, answer["Location"]) == (302, f"{HERE}enis/?sort=-name")

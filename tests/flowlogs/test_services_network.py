@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from console.access import ActionDenied
 from console.models import Account, Change, Policy, Region, User
+from console.reference import VPC_FULL
 from flowlogs import inventory
 from flowlogs.models import (
     Coverage,
@@ -409,6 +410,40 @@ def interfere(monkeypatch: pytest.MonkeyPatch, act: Any, times: int = 1) -> list
 
     monkeypatch.setattr(network, "Writing", Late)
     return seen
+
+
+def take_away(user: User) -> None:
+    """Take the policies from a user, as another request would: an object that is read already does not know."""
+    User.objects.get(pk=user.pk).policies.clear()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(take_away, id="policies"),
+        pytest.param(lambda user: User.objects.filter(pk=user.pk).update(is_active=False), id="login"),
+        pytest.param(lambda user: User.objects.filter(pk=user.pk).delete(), id="user"),
+    ],
+)
+def test_a_right_that_is_taken_away_meanwhile_stops_an_import(
+    net: Net, vpc: Vpc, reader: User, monkeypatch: pytest.MonkeyPatch, act: Any
+) -> None:
+    reader.policies.add(Policy.objects.get(account=None, name=VPC_FULL))
+    assert len(net.imported("eni", *new_rows(90, 1), by=reader).created) == 1
+    interfere(monkeypatch, lambda: act(reader))
+    before = NetworkInterface.objects.count()
+    with pytest.raises(ActionDenied):
+        net.imported("eni", *new_rows(100, 3), by=reader)
+    assert NetworkInterface.objects.count() == before
+
+
+def test_other_policies_that_allow_the_same_stop_nothing(
+    net: Net, vpc: Vpc, reader: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Policy.objects.get(account=None, name=VPC_FULL)
+    reader.policies.add(full)
+    interfere(monkeypatch, lambda: User.objects.get(pk=reader.pk).policies.set([full]))
+    assert len(net.imported("eni", *new_rows(100, 3), by=reader).created) == 3
 
 
 def test_what_somebody_takes_meanwhile_is_found_before_anything_is_written(
