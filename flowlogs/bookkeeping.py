@@ -14,9 +14,11 @@ from ipaddress import IPv4Address, IPv6Address
 from django.db.models import Count, F, Window
 from django.db.models.functions import RowNumber
 
+from . import strangers
 from .decoding import Batch, Decoding
 from .identifiers import new_id
 from .models import Collector, Exporter, Loss, Stream, Unattributed
+from .models.network import EVERYBODY_ELSE
 from .netflow import Counters, StreamKey
 from .netflow import Loss as DecoderLoss
 from .tallies import Stray, StreamCount
@@ -25,11 +27,8 @@ logger = logging.getLogger(__name__)
 
 DELAY_MEMORY = timedelta(hours=1)
 KEPT_STRAYS = 200
-MOST_STRANGERS = 1000
 MOST_STREAMS = 256
-EVERYBODY_ELSE = "0.0.0.0"  # noqa: S104 - stands for all senders beyond the limit, nothing listens there
 REASONS = {"sequence gap": "sequence", "no template": "template"}
-STREAM = ["exporter", "port", "domain", "version"]
 STREAM = ["exporter", "port", "domain", "version"]
 ADDED = [
     field.name for field in Stream._meta.concrete_fields if field.name not in {"id", "first_seen", *STREAM}
@@ -47,6 +46,13 @@ class Book:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self._exporters = {(e.address, e.domain): e for e in Exporter.objects.all()}
+        self._strangers = sum(
+            exporter.account_id is None and not exporter.is_everybody_else
+            for exporter in self._exporters.values()
+        )
+        self._heard: set[str] = set()
+        self._displaceable: list[Exporter] | None = None
+        self._gone: dict[str, str] = {}
         self._streams: dict[StreamKey, Stream] = {}
         self._losses: dict[LossKey, Loss] = {}
         self._told: Counter[tuple[str, str, str]] = Counter()
@@ -54,6 +60,10 @@ class Book:
 
     def add(self, batch: Batch) -> None:
         """Add the counts of one batch."""
+        for key, counters in batch.counters.items():
+            decoded = counters.datagrams - counters.malformed - counters.unsupported
+            if decoded > 0 and self._known(key) is None:
+                strangers.hear(key.address, decoded)
         self._open([*batch.counters, *batch.streams, *(loss.stream for loss in batch.losses)])
         for key, counters in batch.counters.items():
             self._add_counters(self._streams[key], counters)
@@ -66,9 +76,11 @@ class Book:
 
     def save(self, collector: Collector, decoding: Decoding) -> None:
         """Write everything; ``collector`` is whose segments were decoded."""
-        for key, stream in self._streams.items():
-            stream.waiting = decoding.waiting.get(key, 0)
         rows = list({id(stream): stream for stream in self._streams.values()}.values())
+        for stream in rows:
+            stream.waiting = 0
+        for key, stream in self._streams.items():
+            stream.waiting += decoding.waiting.get(key, 0)
         known = [stream for stream in rows if stream.pk is not None]
         Stream.objects.bulk_create(stream for stream in rows if stream.pk is None)
         for stream in known:
@@ -92,12 +104,17 @@ class Book:
         for (address, reason, unit), count in self._told.items():
             logger.warning("exporter %s: %d %s lost: %s", address, count, unit, reason)
         self._save_strays()
+        strangers.refuse(decoding.refused, self.now)
+        if self._gone:
+            strangers.fold(strangers.strangers().filter(pk__in=self._gone.values()), self.now)
 
     def _open(self, keys: list[StreamKey]) -> None:
         """Load and lock the rows of streams, or make new ones."""
         missing = [key for key in dict.fromkeys(keys) if key not in self._streams]
         if not missing:
             return
+        # whoever is in here is not silent
+        self._heard |= {found.pk for key in missing if (found := self._known(key))}
         exporters = {key: self._exporter(key) for key in missing}
         known = {
             (stream.exporter_id, stream.port, stream.domain, stream.version): stream
@@ -132,20 +149,48 @@ class Book:
             for pk, count in found.values_list("pk", "count")
         }
 
+    def _known(self, key: StreamKey) -> Exporter | None:
+        return self._exporters.get((key.address, key.domain)) or self._exporters.get((key.address, None))
+
     def _exporter(self, key: StreamKey) -> Exporter:
         """Return the exporter of a stream; an address never heard of becomes one, up to a limit."""
-        found = self._exporters.get((key.address, key.domain)) or self._exporters.get((key.address, None))
-        if found is not None:
-            return found
-        strangers = sum(exporter.account_id is None for exporter in self._exporters.values())
-        address = key.address if strangers < MOST_STRANGERS else EVERYBODY_ELSE
-        found = self._exporters.get((address, None))
+        found = self._known(key)
         if found is None:
+            address = key.address if self._has_place(key.address) else EVERYBODY_ELSE
+            found = self._exporters.get((address, None)) or self._appear(address)
+        self._heard.add(found.pk)
+        return found
+
+    def _appear(self, address: str) -> Exporter:
+        if address == EVERYBODY_ELSE:
+            found = strangers.everybody_else(self.now)
+        else:
             found = Exporter.objects.create(
                 id=new_id("exp"), address=address, first_seen=self.now, last_seen=self.now
             )
+            self._strangers += 1
+            strangers.settled(address)
         self._exporters[address, None] = found
         return found
+
+    def _has_place(self, address: str) -> bool:
+        """Tell whether a new address gets a row; at the limit it takes that of a stranger that fell silent."""
+        if address in self._gone:
+            return False
+        if self._strangers < strangers.MOST_STRANGERS:
+            return True
+        if not strangers.is_worth_a_place(address):
+            return False
+        if self._displaceable is None:
+            self._displaceable = strangers.displaceable(self.now)
+        while self._displaceable:
+            silent = self._displaceable.pop()
+            if silent.pk not in self._heard:
+                self._gone[silent.address] = silent.pk
+                self._exporters.pop((silent.address, None), None)
+                self._strangers -= 1
+                return True
+        return False
 
     def _add_counters(self, stream: Stream, counters: Counters) -> None:
         stream.datagrams += counters.datagrams

@@ -146,11 +146,12 @@ def _decode(collector: Collector, segments: list[Path], *, whole: bool) -> int:
             "inventories": _inventories(collector.decoded_through),
             "sample_path": str(settings.FLOWLOG_STORE / sample_path),
             "through_ms": collector.sealed_through if whole else 0,
+            "allowed": [str(network) for network in settings.FLOWLOG_EXPORTERS_FROM],
         },
         deadline=DEADLINE,
     )
     through = collector.sealed_through if whole else decoding.received_ms
-    datagrams = _commit(collector, decoding, str(sample_path), segments[-1], through)
+    datagrams = decoding.refused + _commit(collector, decoding, str(sample_path), segments[-1], through)
     for path in segments:
         spool.discard(path)
     logger.info(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from console import changes
-from console.models import User
-from flowlogs import network_rules, rules
+from console.models import Account, Region, User
+from flowlogs import network_rules, rules, strangers
 from flowlogs.identifiers import new_id
 from flowlogs.models import Exporter, ExporterBinding, NetworkInterface, Vpc, VSwitch
 from flowlogs.rules import RuleError, Violation
@@ -61,6 +64,8 @@ def bind_exporter(exporter: Exporter, by: User | None, resource: Resource) -> Ex
     }
     with transaction.atomic():
         exporter = Exporter.objects.select_for_update().get(pk=exporter.pk)
+        if exporter.is_everybody_else:
+            raise RuleError(Violation("ExporterEverybody", "resource_id"))
         if exporter.account_id not in (None, vpc.account_id):
             raise RuleError(Violation("ExporterTaken", "resource_id"))
         if exporter.region_id not in (None, vpc.region_id):
@@ -103,12 +108,44 @@ def release_exporter(exporter: Exporter, by: User | None) -> None:
         exporter = Exporter.objects.select_for_update().get(pk=exporter.pk)
         bound = [str(binding) for binding in exporter.bindings.all()[: NAMED + 1]]
         if bound:
-            users = ", ".join([*bound[:NAMED], "…"] if len(bound) > NAMED else bound)
-            raise RuleError(Violation("StillUsed", "", {"users": users}))
+            raise RuleError(Violation("StillUsed", "", {"users": _named(bound)}))
         before = _owner(exporter)
         Exporter.objects.filter(pk=exporter.pk).update(account=None, region=None)
         _note(action, exporter, by, changes.difference(before, {}))
     logger.info("exporter %s released by %s", exporter.pk, by)
+
+
+def remove_exporter(exporter: Exporter, by: User | None, account: Account, region: Region) -> None:
+    """Forget an exporter that observes nothing; what it counted goes to the one that stands for all others.
+
+    One that nobody has claimed may be removed from any account and region, since it comes back when it sends again.
+    Raises RuleError, also while losses of a claimed one may concern windows that are open; ActionDenied.
+    """
+    action = "vpc:ReleaseExporter"
+    now = timezone.now()
+    with transaction.atomic():
+        exporter = Exporter.objects.select_for_update().get(pk=exporter.pk)
+        owner = exporter.account_id or account.pk
+        require(by, action, exporter.region_id or region.pk, owner, f"exporter/{exporter.pk}")
+        found = _why_not_removed(exporter, now)
+        if found:
+            raise RuleError(found)
+        before = {"address": exporter.address, "name": exporter.name, **_owner(exporter)}
+        _note(action, exporter, by, changes.difference(before, {}))
+        strangers.fold(Exporter.objects.filter(pk=exporter.pk), now)
+    logger.info("exporter %s removed by %s", exporter.pk, by)
+
+
+def _why_not_removed(exporter: Exporter, now: datetime) -> Violation | None:
+    if exporter.is_everybody_else:
+        return Violation("ExporterEverybody")
+    bound = [str(binding) for binding in exporter.bindings.all()[: NAMED + 1]]
+    if bound:
+        return Violation("StillUsed", "", {"users": _named(bound)})
+    recently = now - strangers.SILENT - timedelta(seconds=settings.FLOWLOG_LATE_LIMIT)
+    if exporter.account_id and exporter.last_seen and exporter.last_seen > recently:
+        return Violation("ExporterSends")
+    return None
 
 
 def change_exporter(exporter: Exporter, by: User | None, *, name: str | None = None, **profile: Any) -> None:
@@ -135,6 +172,10 @@ def change_exporter(exporter: Exporter, by: User | None, *, name: str | None = N
         before = Exporter.objects.select_for_update().filter(pk=exporter.pk).values(*values).get()
         exporter.save(update_fields=list(values))
         _note(action, exporter, by, changes.difference(before, values))
+
+
+def _named(bound: list[str]) -> str:
+    return ", ".join([*bound[:NAMED], "…"] if len(bound) > NAMED else bound)
 
 
 def _owner(exporter: Exporter) -> dict[str, str | None]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple, cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -13,23 +13,30 @@ from django.db.models import Aggregate, Max, Min, Prefetch, Q, QuerySet, Sum
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from console import access
 from console.access import requires
 from console.htmx import go_to
 from console.requests import ConsoleRequest
-from flowlogs import hints, services
+from flowlogs import hints, services, strangers
 from flowlogs.exporter_form import BindingForm, ProfileForm
 from flowlogs.exporters import own_first
 from flowlogs.forms import add_violations
 from flowlogs.models import Collector, Exporter, ExporterBinding, FlowLog, Loss, Stream
+from flowlogs.networks.kind import KINDS
 from flowlogs.rules import DEFAULT_INTERVAL, RuleError
+from flowlogs.views.flow_log_acts import reasons_of
+from flowlogs.views.network_access import may_list
 
 SHOWN_LOSSES = 20
 SHOWN_STRAYS = 50
-PROTOCOLS = {5: "NetFlow v5", 9: "NetFlow v9", 10: "IPFIX"}
+PROTOCOLS = {strangers.REFUSED: gettext_lazy("Not allowed"), 5: "NetFlow v5", 9: "NetFlow v9", 10: "IPFIX"}
 ROWS = 20
+FEW = 5
+UNCLAIMED = "unclaimed"
+LONGEST_SEARCH = 128
 NAMES = ("datagrams", "flows", "unattributed_flows", "lost_flows", "lost_datagrams", "malformed")
 TERMS: dict[str, Aggregate] = {
     **{f"{name}_of_all": Sum(name) for name in NAMES},
@@ -41,6 +48,19 @@ TERMS: dict[str, Aggregate] = {
 BIND = "vpc:BindExporter"
 UNBIND = "vpc:UnbindExporter"
 MODIFY = "vpc:ModifyExporter"
+RELEASE = "vpc:ReleaseExporter"
+
+
+class Bound(NamedTuple):
+    """What an exporter observes: its kind, ID and name, and the VPC; linked where the user may see them."""
+
+    binding: ExporterBinding
+    slug: str
+    pk: str
+    name: str
+    is_linked: bool
+    vpc: str
+    is_vpc_linked: bool
 
 
 def _exporters(request: ConsoleRequest) -> QuerySet[Exporter]:
@@ -54,8 +74,20 @@ def _exporters(request: ConsoleRequest) -> QuerySet[Exporter]:
 
 @requires("vpc:DescribeExporters")
 def exporter_list(request: ConsoleRequest, region_id: str) -> HttpResponse:
-    """List a page of exporters: the account's own, bound ones first, then the newest of nobody."""
-    page = Paginator(own_first(_exporters(request)), ROWS).get_page(request.GET.get("page"))
+    """List a page of exporters: the account's own, bound ones first, and those of nobody while they are few.
+
+    Of many, which may be forged, only the number is told; they have pages of their own, with a search.
+    """
+    unclaimed = strangers.nobodys().count()
+    wants_unclaimed = request.GET.get("show") == UNCLAIMED
+    search = request.GET.get("search", "").strip()[:LONGEST_SEARCH]
+    found = own_first(_exporters(request))
+    if wants_unclaimed:
+        found = found.filter(account__isnull=True)
+        found = found.filter(Q(address__contains=search) | Q(name__icontains=search)) if search else found
+    elif unclaimed > FEW:
+        found = found.filter(account__isnull=False)
+    page = Paginator(found, ROWS).get_page(request.GET.get("page"))
     collector = (
         Collector.objects.filter(is_history=False, retired_at__isnull=True).order_by("-last_seen").first()
     )
@@ -65,6 +97,11 @@ def exporter_list(request: ConsoleRequest, region_id: str) -> HttpResponse:
         "collector": collector,
         "target": f"{settings.FLOWLOG_COLLECTOR_HOST}:{settings.FLOWLOG_COLLECTOR_PORT}",
         "may_bind": access.allowed_here(request, BIND),
+        "unclaimed": unclaimed,
+        "are_folded": unclaimed > FEW,
+        "wants_unclaimed": wants_unclaimed,
+        "search": search,
+        "limit": strangers.MOST_STRANGERS if unclaimed >= strangers.MOST_STRANGERS else 0,
     }
     return render(request, "flowlogs/exporters.html", context)
 
@@ -88,6 +125,8 @@ def exporter_detail(request: ConsoleRequest, region_id: str, exporter_id: str) -
         "may_bind": access.allowed_here(request, BIND),
         "may_unbind": access.allowed_here(request, UNBIND),
         "may_modify": access.allowed_here(request, MODIFY),
+        "may_remove": access.allowed_here(request, RELEASE),
+        "limit": strangers.MOST_STRANGERS,
     }
     return render(request, "flowlogs/exporter.html", context)
 
@@ -97,7 +136,8 @@ def exporter_detail(request: ConsoleRequest, region_id: str, exporter_id: str) -
 def exporter_bind(request: ConsoleRequest, region_id: str, exporter_id: str) -> HttpResponse:
     """Bind an exporter to what it observes."""
     exporter = get_object_or_404(_exporters(request), pk=exporter_id)
-    form = BindingForm(request.POST or None, account=request.account, region=request.region)
+    offered = [slug for slug in ("vpc", "vswitch") if may_list(request, slug)]
+    form = BindingForm(request.POST or None, account=request.account, region=request.region, offered=offered)
     if form.is_valid():
         try:
             services.bind_exporter(exporter, request.user, form.cleaned_data["observed"])
@@ -120,6 +160,20 @@ def exporter_unbind(
     services.unbind_exporter(binding, request.user)
     messages.success(request, _("The binding is removed."))
     return go_to(request, "flowlogs:exporter-detail", region_id=region_id, exporter_id=exporter.pk)
+
+
+@require_POST
+@requires(RELEASE)
+def exporter_remove(request: ConsoleRequest, region_id: str, exporter_id: str) -> HttpResponse:
+    """Forget an exporter that observes nothing."""
+    exporter = get_object_or_404(_exporters(request), pk=exporter_id)
+    try:
+        services.remove_exporter(exporter, request.user, request.account, request.region)
+    except RuleError as error:
+        messages.error(request, reasons_of(error))
+        return go_to(request, "flowlogs:exporter-detail", region_id=region_id, exporter_id=exporter.pk)
+    messages.success(request, _("The exporter is removed. It appears again when it sends again."))
+    return go_to(request, "flowlogs:exporter-list", region_id=region_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -155,7 +209,26 @@ def _lines(request: ConsoleRequest, exporters: Iterable[Exporter]) -> list[dict[
     for exporter, version in streams.values_list("exporter", "version").distinct():
         versions[exporter].add(version)
     interval = _shortest_interval(request)
-    return [_line(each, sums.get(each.pk, {}), versions[each.pk], interval) for each in shown]
+    named = {slug for slug in KINDS if may_list(request, slug)}
+    return [
+        {**_line(each, sums.get(each.pk, {}), versions[each.pk], interval), "bindings": _bound(each, named)}
+        for each in shown
+    ]
+
+
+def _bound(exporter: Exporter, named: Collection[str]) -> list[Bound]:
+    """Return what an exporter observes, by name where the user may list resources of these kinds."""
+    found = []
+    for binding in exporter.bindings.all():
+        slug, observed = "vpc", cast(Any, binding.vpc)
+        if binding.vswitch_id:
+            slug, observed = "vswitch", binding.vswitch
+        if binding.network_interface_id:
+            slug, observed = "eni", binding.network_interface
+        name = str(observed) if slug in named else observed.pk
+        vpc = str(binding.vpc) if "vpc" in named else binding.vpc_id
+        found.append(Bound(binding, slug, observed.pk, name, slug in named, vpc, "vpc" in named))
+    return found
 
 
 def _line(exporter: Exporter, row: dict[str, Any], versions: set[int], interval: int) -> dict[str, Any]:
@@ -170,11 +243,10 @@ def _line(exporter: Exporter, row: dict[str, Any], versions: set[int], interval:
     return {
         "exporter": exporter,
         "protocols": sorted({_protocol(version) for version in versions}),
-        "bindings": list(exporter.bindings.all()),
         "hints": [hint for hint in found if hint is not None],
         **sums,
     }
 
 
 def _protocol(version: int) -> str:
-    return PROTOCOLS.get(version, _("Unsupported"))
+    return str(PROTOCOLS.get(version, _("Unsupported")))

@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from flowlogs import bookkeeping, ingest, inventory, reception, spool
+from flowlogs import bookkeeping, ingest, inventory, reception, spool, strangers
 from flowlogs.collector import status as collector_status
 from flowlogs.models import (
     Collector,
@@ -180,7 +180,7 @@ def test_an_unknown_sender_becomes_an_exporter_and_its_flows_are_unattributed(la
 
 
 def test_strangers_without_end_do_not_fill_the_tables(lab, monkeypatch):
-    monkeypatch.setattr(bookkeeping, "MOST_STRANGERS", 3)
+    monkeypatch.setattr(strangers, "MOST_STRANGERS", 3)
     monkeypatch.setattr(bookkeeping, "MOST_STREAMS", 4)
     lab.move(START + 10)
     receiver = lab.receivers["c1"]

@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
-from pytest_django.asserts import assertContains, assertNotContains
+from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from console.models import User
-from flowlogs import hints, ledger
+from flowlogs import hints, ledger, strangers
 from flowlogs.ledger import Amount
 from flowlogs.models import (
     Collector,
@@ -201,16 +201,19 @@ def test_strangers_do_not_see_exporters_of_others(client: Client, stranger: User
 def test_the_list_costs_the_same_queries_for_many_exporters(
     as_owner: Client, vpc: Vpc, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    def cost() -> int:
+    def cost(url: str) -> int:
         with django_assert_max_num_queries(25) as captured:
-            as_owner.get(LIST)
+            as_owner.get(url)
         return len(captured)
 
+    every = f"{LIST}?show=unclaimed"
     make_exporter(1)
-    few = cost()
+    make_exporter(101, account=vpc.account, region=vpc.region)
+    few = cost(LIST), cost(every)
     for number in range(2, 40):
         make_exporter(number)
-    assert cost() == few
+        make_exporter(100 + number, account=vpc.account, region=vpc.region)
+    assert (cost(LIST), cost(every)) == few
 
 
 def test_the_ledger_page_tells_that_nothing_is_unexplained(as_owner: Client, vpc: Vpc) -> None:
@@ -273,13 +276,73 @@ def test_the_account_s_own_exporters_come_before_the_newest_of_nobody(as_owner: 
     bound = make_exporter(2, account=vpc.account, region=vpc.region)
     Exporter.objects.filter(pk=bound.pk).update(last_seen=timezone.now() - timedelta(days=9))
     ExporterBinding.objects.create(exporter=bound, vpc=vpc)
-    pages = [as_owner.get(f"{LIST}?page={number}").content.decode() for number in range(1, 17)]
+    own = as_owner.get(LIST)
+    assert cards(own.content.decode()) == ["exp-2", "exp-1"]
+    assertContains(own, "300 senders that nobody has bound")
+    assertContains(own, f'href="{LIST}?show=unclaimed"')
+    every = f"{LIST}?show=unclaimed"
+    pages = [as_owner.get(f"{every}&page={number}").content.decode() for number in range(1, 16)]
     shown = [card for page in pages for card in cards(page)]
-    assert shown[:4] == ["exp-2", "exp-1", "exp-forged-000", "exp-forged-001"]
-    assert len(shown) == len(set(shown)) == MANY + 2
+    assert shown[:2] == ["exp-forged-000", "exp-forged-001"]
+    assert len(shown) == len(set(shown)) == MANY
     assert max(len(page.encode()) for page in pages) <= LARGEST
-    assert "302 items" in pages[0]
-    assert 'href="?page=2"' in pages[0]
+    assert "300 items" in pages[0]
+    assert 'href="?show=unclaimed&amp;page=2"' in pages[0]
+
+
+def test_a_sender_is_found_among_many(as_owner: Client, vpc: Vpc) -> None:
+    make_strangers(MANY)
+    page = as_owner.get(f"{LIST}?show=unclaimed&search=10.1.0.77").content.decode()
+    assert cards(page) == ["exp-forged-077"]
+    assertContains(as_owner.get(f"{LIST}?show=unclaimed&search=10.9.9.9"), "Nothing matches the search.")
+
+
+def test_few_that_nobody_has_bound_are_beside_the_others(as_owner: Client, vpc: Vpc) -> None:
+    make_strangers(5)
+    make_exporter(1, account=vpc.account, region=vpc.region)
+    response = as_owner.get(LIST)
+    assert len(cards(response.content.decode())) == 6
+    assertNotContains(response, "show=unclaimed")
+
+
+def test_the_one_for_all_others_says_what_it_is_and_offers_no_binding(as_owner: Client, vpc: Vpc) -> None:
+    everybody = strangers.everybody_else(timezone.now())
+    for page in (LIST, f"{LIST}{everybody.pk}/"):
+        response = as_owner.get(page)
+        assertNotContains(response, f"{everybody.pk}/bind/")
+        assertNotContains(response, f"{everybody.pk}/remove/")
+        assertNotContains(response, "Not bound")
+    assertContains(as_owner.get(LIST), "All other senders")
+    assertContains(response, "senders beyond the limit of 1,000")
+
+
+@pytest.mark.parametrize(("limit", "said"), [(6, False), (5, True)])
+def test_that_the_limit_is_reached_is_said(
+    as_owner: Client, vpc: Vpc, monkeypatch: pytest.MonkeyPatch, limit: int, said: bool
+) -> None:
+    monkeypatch.setattr(strangers, "MOST_STRANGERS", limit)
+    strangers.everybody_else(timezone.now())
+    make_strangers(5)
+    page = as_owner.get(LIST).content.decode()
+    assert ("The limit of 5 senders that nobody has bound is reached" in page) == said
+    assert ("FLOWLOG_EXPORTERS_FROM" in page) == said
+
+
+def test_an_exporter_that_observes_nothing_is_removed(as_owner: Client, vpc: Vpc) -> None:
+    exporter = make_exporter()
+    url = f"{LIST}{exporter.pk}/"
+    assertContains(as_owner.get(url), f'action="{url}remove/"')
+    assertRedirects(as_owner.post(f"{url}remove/"), LIST)
+    assert [each.is_everybody_else for each in Exporter.objects.all()] == [True]
+    assertContains(as_owner.get(LEDGER), "Nothing is unexplained")
+
+
+def test_why_an_exporter_is_not_removed_is_said(as_owner: Client, vpc: Vpc) -> None:
+    exporter = make_exporter(account=vpc.account, region=vpc.region)
+    ExporterBinding.objects.create(exporter=exporter, vpc=vpc)
+    url = f"{LIST}{exporter.pk}/"
+    assertNotContains(as_owner.get(url), f"{url}remove/")
+    assertContains(as_owner.post(f"{url}remove/", follow=True), "It is still used: ")
 
 
 def test_a_card_adds_up_all_streams_of_its_exporter(as_owner: Client, vpc: Vpc) -> None:
@@ -340,7 +403,7 @@ def test_the_ledger_pages_both_lists_and_judges_all_lines(
     make_exporter(1, account=vpc.account, region=vpc.region)
     with django_assert_max_num_queries(25) as few:
         assertNotContains(as_owner.get(LEDGER), 'class="pagination"')
-    make_strangers(MANY)
+    make_strangers(MANY, flows=2, unattributed_flows=2)
     copies = []
     for number in range(1, MANY):
         row.pk, row.name = f"fl-{number:03}", f"flow-log-{number:03}"
@@ -350,16 +413,20 @@ def test_the_ledger_pages_both_lists_and_judges_all_lines(
     FlowLog.objects.bulk_create(copies)
     with django_assert_max_num_queries(len(few)):
         first = as_owner.get(LEDGER)
-    pages = [as_owner.get(f"{LEDGER}?page={number}&exporters={number}&unit=bytes") for number in range(2, 17)]
-    exporters = [line.exporter.pk for each in [first, *pages] for line in each.context["exporters"]]
+    assert [line.exporter.pk for line in first.context["exporters"]] == ["exp-1"]
+    assertContains(first, 'href="?show=unclaimed">300 senders that nobody has bound')
+    assert first.context["folded"].decoded == Amount(flows=2 * MANY)
+    every = f"{LEDGER}?show=unclaimed&unit=bytes"
+    pages = [as_owner.get(f"{every}&page={number}&exporters={number}") for number in range(1, 17)]
+    exporters = [line.exporter.pk for each in pages for line in each.context["exporters"]]
     assert exporters[:2] == ["exp-1", "exp-forged-000"]
     assert len(set(exporters)) == MANY + 1
     names = {line.flow_log.name for each in [first, *pages] for line in each.context["page"]}
     assert len(names) == MANY
     assert max(len(each.content) for each in [first, *pages]) <= LARGEST
-    assertContains(pages[0], 'href="?page=2&amp;exporters=3&amp;unit=bytes"')
-    assertContains(pages[0], 'href="?page=3&amp;exporters=2&amp;unit=bytes"')
-    assertContains(pages[0], 'href="?page=2&amp;exporters=2&amp;unit=packets"')
+    assertContains(pages[1], 'href="?show=unclaimed&amp;unit=bytes&amp;page=2&amp;exporters=3"')
+    assertContains(pages[1], 'href="?show=unclaimed&amp;unit=bytes&amp;page=3&amp;exporters=2"')
+    assertContains(pages[1], 'href="?show=unclaimed&amp;unit=packets&amp;page=2&amp;exporters=2"')
     assertContains(first, "Nothing is unexplained")
     book = ledger.ledger(vpc.account)
     book.exporters[-1] = replace(book.exporters[-1], decoded=Amount(1))
