@@ -46,7 +46,8 @@ def records_of(text: str) -> str:
 def _found(kind: Any, store: Logstore, query: str) -> Found:
     url = reverse("analytics:search", args=[store.project.region_id, store.project.name, store.name])
     address = f"{url}?{urlencode({'q': query})}" if query else url
-    return Found(kind, f"{store.project.name}/{store.name}", "", address, query or store.project.region_id)
+    region = store.project.region_id
+    return Found(kind, f"{store.project.name}/{store.name}", "", address, query or region, region=region)
 
 
 def _readable(request: Any, store: Logstore) -> bool:

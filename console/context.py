@@ -1,6 +1,7 @@
 """What every page of the shell shows: navigation, region menu, theme."""
 
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext
 
 from console import hooks
-from console.access import allowed_here
+from console.access import allowed_here, allowed_in
 from console.middleware import REGION_COOKIE
 from console.models import Region
 
@@ -40,15 +41,10 @@ class Shell:
 
     def sections(self) -> list[dict[str, Any]]:
         """Return the left navigation: sections of items, of those that the user may see."""
-        region = self._region_id()
-        if region is None:
+        if self.region is None:
             return []
-        below = get_script_prefix()
         sections: dict[str, list[dict[str, Any]]] = {}
-        for item in hooks.nav_items():
-            if item.action and not allowed_here(self.request, item.action):
-                continue
-            url = _region_url(item.url_name, region, below)
+        for item, url in pages(self.request, self.region.id):
             sections.setdefault(item.section, []).append({"label": item.label, "url": url})
         self._mark_current([item for items in sections.values() for item in items])
         return [{"label": label, "entries": items} for label, items in sections.items()]
@@ -56,13 +52,13 @@ class Shell:
     def areas(self) -> list[dict[str, Any]]:
         """Return the region menu: areas of regions, each with this page's address there."""
         areas: dict[str, list[Region]] = {}
-        for region in Region.objects.all():
+        for region in self._regions:
             areas.setdefault(region.area, []).append(region)
         return [{"label": gettext(area), "links": self._links(regions)} for area, regions in areas.items()]
 
     def _links(self, regions: list[Region]) -> SafeString:
         """Return the items of a list of regions; made here since every page has all of them."""
-        address, here = self._address_elsewhere(), self._region_id()
+        address, here = self._address_elsewhere(), self.region.id if self.region else None
         current = mark_safe(' aria-current="true"')
         return format_html_join(
             "",
@@ -96,13 +92,17 @@ class Shell:
             "login": gettext("Log in again."),
         }
 
-    def _region_id(self) -> str | None:
-        region = getattr(self.request, "region", None)
-        if region is not None:
-            return region.id
-        if getattr(self.request, "account", None) is None:
-            return None
-        return last_region(self.request)
+    @cached_property
+    def region(self) -> Region | None:
+        """The region of the page; of one that has none, that of the last visit."""
+        here: Region | None = getattr(self.request, "region", None)
+        if here is not None or getattr(self.request, "account", None) is None:
+            return here
+        return last_of(self._regions, self.request)
+
+    @cached_property
+    def _regions(self) -> list[Region]:
+        return list(Region.objects.all())
 
     def _address_elsewhere(self) -> str:
         """Return this page's address with {} for the region; a page of one thing has none elsewhere, so home."""
@@ -119,11 +119,18 @@ class Shell:
             max(here, key=lambda item: len(item["url"]))["current"] = True
 
 
-def last_region(request: HttpRequest) -> str | None:
-    """Return the region of the last visit, or the first there is; None in an installation without any."""
+def last_of(regions: Sequence[Region], request: HttpRequest) -> Region | None:
+    """Return the region of the last visit, or the first of these; None in an installation without any."""
     known = request.COOKIES.get(REGION_COOKIE)
-    ids = list(Region.objects.values_list("id", flat=True))
-    return known if known in ids else next(iter(ids), None)
+    return next((each for each in regions if each.id == known), next(iter(regions), None))
+
+
+def pages(request: HttpRequest, region_id: str) -> Iterator[tuple[hooks.NavItem, str]]:
+    """Yield the pages of the navigation that the user may see in a region, with their addresses."""
+    below = get_script_prefix()
+    for item in hooks.nav_items():
+        if not item.action or allowed_in(request, item.action, region_id):
+            yield item, _region_url(item.url_name, region_id, below)
 
 
 @lru_cache(maxsize=4096)

@@ -49,13 +49,20 @@ class Metric:
 
 @dataclass(frozen=True)
 class Found:
-    """Something that a search of identifiers, names and addresses found. `kind` is what it is, in words."""
+    """Something that a search of identifiers, names and addresses found.
+
+    `kind` is what it is, in words, and `mark` what is to be known of it. `more` is the address of the list of its
+    kind in its region that is narrowed to the text, where there is one.
+    """
 
     kind: Any
     name: str
     id: str
     url: str
     detail: str = ""
+    mark: Any = ""
+    region: str = ""
+    more: str = ""
 
 
 HealthCheck = Callable[[], Health]

@@ -20,6 +20,8 @@ FLOWLOG_SPOOL = environment.folder("FLOWLOG_SPOOL", FLOWLOG_HOME / "spool")
 # Capture.
 FLOWLOG_COLLECTOR_HOST = environment.text("FLOWLOG_COLLECTOR_HOST", "127.0.0.1")
 FLOWLOG_COLLECTOR_PORT = environment.number("FLOWLOG_COLLECTOR_PORT", 4739, least=1, most=65535)
+# Whose datagrams are decoded; empty: everybody's.
+FLOWLOG_EXPORTERS_FROM = environment.networks("FLOWLOG_EXPORTERS_FROM", "")
 FLOWLOG_LATENESS = environment.number("FLOWLOG_LATENESS", 60, least=0, most=3600)
 FLOWLOG_LATE_LIMIT = environment.number("FLOWLOG_LATE_LIMIT", 600, least=0, most=86400)
 FLOWLOG_SPOOL_LIMIT = environment.number("FLOWLOG_SPOOL_LIMIT", 4 * 2**30, least=2**20, most=2**50)

@@ -83,10 +83,10 @@ class Estimate:
 
     ``measured`` of the ENIs have known traffic, of the last ``seconds``; ``share`` of that time was looked at.
     ``approximate`` are the intervals whose records could only be estimated from longer windows, ``by_samples`` those
-    corrected by samples of ``sampled_minutes`` that are still there. ``is_partial``: what was recorded is less than
-    what is asked for. ``is_refused``: nothing is counted, for no such flow log can be created. ``is_waiting``: the
-    engine is busy or counts for a later question of the same user, so that one has to ask again; with ``failed``,
-    nothing is known, whatever the lines say.
+    corrected by samples of ``sampled_minutes`` that are still there; ``captured_minutes`` is the longest of those
+    windows. ``is_partial``: what was recorded is less than what is asked for. ``is_refused``: nothing is counted,
+    for no such flow log can be created. ``is_waiting``: the engine is busy or counts for a later question of the
+    same user, so that one has to ask again; with ``failed``, nothing is known, whatever the lines say.
     """
 
     enis: int
@@ -97,6 +97,7 @@ class Estimate:
     approximate: list[int] = field(default_factory=list)
     by_samples: list[int] = field(default_factory=list)
     sampled_minutes: int = 0
+    captured_minutes: int = 0
     is_partial: bool = False
     failed: bool = False
     is_refused: bool = False
@@ -276,6 +277,7 @@ def _measure(
     )
     enis = min(round(sum(covered.values())), there.enis)
     found.measured, found.seconds, found.share = enis, seconds, share
+    found.captured_minutes = longest
     _refine(counted, longest, found)
     found.sampled_minutes = len(samples.windows) * samples.interval if found.by_samples else 0
     return _Measured(enis, eni_seconds, counted)

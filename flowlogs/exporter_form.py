@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
@@ -38,17 +38,26 @@ class BindingForm(forms.Form):
         label=_("Or one ENI"), required=False, help_text=_("Its ID, or one of its addresses"), max_length=64
     )
 
-    def __init__(self, *args: Any, account: Account, region: Region, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        account: Account,
+        region: Region,
+        offered: Collection[str] = ("vpc", "vswitch"),
+        **kwargs: Any,
+    ) -> None:
+        """Offer resources of the kinds ``offered``: those that the user may list."""
         super().__init__(*args, **kwargs)
         self.vpcs = Vpc.objects.filter(account=account, region=region)
         vswitches = VSwitch.objects.filter(vpc__in=self.vpcs)
         field = self.fields["resource"]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [
-            ("", _("Choose a resource")),
-            (_("VPCs"), [(f"vpc:{vpc.pk}", str(vpc)) for vpc in self.vpcs]),
-            (_("vSwitches"), [(f"vsw:{vswitch.pk}", str(vswitch)) for vswitch in vswitches]),
-        ]
+        choices: list[Any] = [("", _("Choose a resource"))]
+        if "vpc" in offered:
+            choices.append((_("VPCs"), [(f"vpc:{vpc.pk}", str(vpc)) for vpc in self.vpcs]))
+        if "vswitch" in offered:
+            choices.append((_("vSwitches"), [(f"vsw:{each.pk}", str(each)) for each in vswitches]))
+        field.choices = choices
 
     def clean(self) -> dict[str, Any]:
         """Put what was chosen or named under ``observed``."""

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlencode
 
-from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, F, Model, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -48,6 +50,10 @@ class Kind:
     """Whether it names its account and region itself; others have those of their VPC."""
     also: Callable[[str, Any], Q] = lambda text, account: NOTHING
     detail: str = ""
+    tells: Callable[[str], dict[str, Any]] = lambda text: {}
+    """What a text adds to the rows, for ``detail``."""
+    is_searched: bool = True
+    """Whether its list can be narrowed to a text."""
     action: str = ""
     """Who may see it; that of network resources is known to ``flowlogs.networks``."""
     path: str = ""
@@ -79,6 +85,17 @@ def _of_address(text: str, account: Any) -> Q:
     return Q(pk__in=private.values("network_interface")[:MOST]) | Q(pk__in=public.values("pk")[:MOST])
 
 
+def _address_found(text: str) -> dict[str, Any]:
+    """Return the expression for the address of an ENI that a text is, or begins; a private one before the public."""
+    if _has_address("address", text) == NOTHING:
+        return {}
+    private = NetworkInterfaceAddress.objects.filter(
+        _has_address("address", text), network_interface=OuterRef("pk")
+    ).order_by("address")
+    public = Case(When(_has_address("public_ip", text), then=F("public_ip")))
+    return {"address_found": Coalesce(Subquery(private.values("address")[:1]), public)}
+
+
 def _of_block(text: str, account: Any) -> Q:
     blocks = VpcCidrBlock.objects.filter(begins("cidr", text), vpc__in=_vpcs_of(account))
     return Q(pk__in=blocks.values("vpc")[:MOST])
@@ -99,7 +116,14 @@ KINDS = (
         action="vpc:DescribeFlowLogs",
         path="flowlog/",
     ),
-    Kind(_("ENI"), NetworkInterface, "eni-detail", also=_of_address),
+    Kind(
+        _("ENI"),
+        NetworkInterface,
+        "eni-detail",
+        also=_of_address,
+        detail="address_found",
+        tells=_address_found,
+    ),
     Kind(_("ECS instance"), Instance, "instance-detail", detail="instance_type"),
     Kind(_("VPC"), Vpc, "vpc-detail", is_regional=True, also=_of_block),
     Kind(
@@ -118,14 +142,17 @@ KINDS = (
         "exporter-detail",
         is_regional=True,
         action="vpc:DescribeExporters",
+        path="exporter/",
         also=lambda text, account: _has_address("address", text),
         detail="address",
+        is_searched=False,
     ),
 )
 
 
+FLOW_LOG = "fl"
 PREFIXES = {
-    "fl": KINDS[0],
+    FLOW_LOG: KINDS[0],
     **{
         NETWORK[kind.page.removesuffix("-detail")].prefix: kind
         for kind in KINDS
@@ -139,17 +166,38 @@ def find(request: Any, text: str, limit: int) -> Iterator[Found]:
     """Return what is called so, has the identifier or the address, and may be seen.
 
     It takes a query for each kind, and one more to see whether the text is an identifier: then nothing is looked for
-    by name, which takes a look at all names.
+    by name, which takes a look at all names. A flow log that was deleted is found by its whole identifier.
     """
     by_name = not _is_identifier(text, request.account)
     for kind in KINDS:
         for row in _matching(kind, request.account, text, limit, by_name=by_name):
-            region = row.region_id if kind.is_regional else row.of_vpc
-            if may(request.user, *_permission(kind, region, request.account.pk, row.pk)):
-                detail = getattr(row, kind.detail) if kind.detail else ""
-                url = reverse(f"flowlogs:{kind.page}", args=[region, row.pk])
-                said = " · ".join(filter(None, [region, detail]))
-                yield Found(kind.label, row.name or row.pk, row.pk, url, said)
+            yield from _found(request, kind, row, text)
+        if kind.model is FlowLog:
+            for row in _deleted(request.account, text):
+                yield from _found(request, kind, row, text, _("Deleted"))
+
+
+def _found(request: Any, kind: Kind, row: Any, text: str, mark: Any = "") -> Iterator[Found]:
+    """Return what to show of a row, if the user may see it."""
+    region = row.region_id if kind.is_regional else row.of_vpc
+    if not may(request.user, *_permission(kind, region, request.account.pk, row.pk)):
+        return
+    detail = getattr(row, kind.detail, "") if kind.detail else ""
+    url = reverse(f"flowlogs:{kind.page}", args=[region, row.pk])
+    said = " · ".join(filter(None, [region, detail]))
+    more = ""
+    if kind.is_searched:
+        listed = reverse(f"flowlogs:{kind.page.removesuffix('-detail')}-list", args=[region])
+        more = f"{listed}?{urlencode({'search': text})}"
+    yield Found(kind.label, row.name or row.pk, row.pk, url, said, mark, region, more)
+
+
+def _deleted(account: Any, text: str) -> list[FlowLog]:
+    """Return the deleted flow log that has a text as its identifier, if any."""
+    if text.partition("-")[0].lower() != FLOW_LOG:
+        return []
+    gone = FlowLog.everything.filter(account=account, pk=text.lower(), deleted_at__isnull=False)
+    return list(gone.order_by())
 
 
 def _is_identifier(text: str, account: Any) -> bool:
@@ -181,7 +229,7 @@ def _matching(kind: Kind, account: Any, text: str, limit: int, *, by_name: bool)
         rows = rows.filter(account=account)
     else:
         region = Vpc.everything.order_by().filter(pk=OuterRef("vpc")).values("region")
-        rows = rows.filter(vpc__in=_vpcs_of(account)).annotate(of_vpc=Subquery(region))
+        rows = rows.filter(vpc__in=_vpcs_of(account)).annotate(of_vpc=Subquery(region), **kind.tells(text))
     matching = begins("pk", text.lower()) | kind.also(text, account)
     if by_name:
         named = rows.filter(name__icontains=text).order_by("name", "pk").values("pk")[:limit]

@@ -45,10 +45,9 @@ class Amount:
 
 
 @dataclass(frozen=True)
-class ExporterLine:
-    """The ledger of one exporter; ``waiting`` counts data sets whose template is not here yet."""
+class ExporterSums:
+    """The ledger of one exporter or several; ``waiting`` counts data sets whose template is not here yet."""
 
-    exporter: Exporter
     decoded: Amount
     attributed: Amount
     unattributed: Amount
@@ -61,6 +60,26 @@ class ExporterLine:
     def unexplained(self) -> Amount:
         """What was decoded and is in no other term; zero, always."""
         return self.decoded - self.attributed - self.unattributed
+
+
+@dataclass(frozen=True)
+class ExporterLine(ExporterSums):
+    """The ledger of one exporter."""
+
+    exporter: Exporter
+
+
+def summed(lines: Sequence[ExporterSums]) -> ExporterSums:
+    """Return the ledger of several exporters in one."""
+    return ExporterSums(
+        decoded=sum((line.decoded for line in lines), Amount()),
+        attributed=sum((line.attributed for line in lines), Amount()),
+        unattributed=sum((line.unattributed for line in lines), Amount()),
+        waiting=sum(line.waiting for line in lines),
+        lost_flows=sum(line.lost_flows for line in lines),
+        lost_datagrams=sum(line.lost_datagrams for line in lines),
+        malformed=sum(line.malformed for line in lines),
+    )
 
 
 @dataclass(frozen=True)
@@ -126,10 +145,10 @@ def exporters(account: Account) -> list[ExporterLine]:
         values = [row.get(f"sum_{name}") or 0 for name in terms]
         lines.append(
             ExporterLine(
-                exporter,
                 Amount(*values[0:3]),
                 Amount(*values[3:6]),
                 Amount(*values[6:9]),
+                exporter=exporter,
                 **{name: row.get(f"sum_{name}") or 0 for name in others},
             )
         )
@@ -137,7 +156,10 @@ def exporters(account: Account) -> list[ExporterLine]:
 
 
 def flow_logs(account: Account, only: Iterable[str] | None = None) -> list[FlowLogLine]:
-    """Return a line for each flow log of the account, or for some of them; deleted ones where they have numbers."""
+    """Return a line for each flow log of the account, or for those that are asked for.
+
+    Of all, deleted ones only where they have numbers.
+    """
     found = FlowLog.everything.filter(account=account).select_related("region").order_by("-created_at", "id")
     if only is not None:
         found = found.filter(pk__in=only)
@@ -164,7 +186,7 @@ def flow_logs(account: Account, only: Iterable[str] | None = None) -> list[FlowL
         )
         set_aside = undelivered.get((flow_log.pk, True), Amount())
         waiting = undelivered.get((flow_log.pk, False), Amount())
-        if flow_log.deleted_at and not (row or set_aside or waiting):
+        if only is None and flow_log.deleted_at and not (row or set_aside or waiting):
             continue
         lines.append(
             FlowLogLine(

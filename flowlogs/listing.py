@@ -18,20 +18,23 @@ from .services.flow_logs import TRANSIENT
 
 CHANGING = "changing"
 FAILED = "failed"
+DELETED = "deleted"
 
 
 def matching(account: Account, region: Region, asked: Mapping[str, Any]) -> QuerySet[FlowLog]:
     """Return the flow logs of an account in a region that a list asks for, unordered.
 
-    ``asked`` may name a status (also ``changing`` and ``failed``), a resource_type, a traffic_type, a tag as
-    ``key`` or ``key:value``, and words of a search, all of which must be found.
+    ``asked`` may name a status (also ``changing``, ``failed`` and ``deleted``, without which deleted ones are not
+    seen), a resource_type, a traffic_type, a tag as ``key`` or ``key:value``, and words of a search, all of which
+    must be found.
     """
-    found = FlowLog.objects.filter(account=account, region=region)
+    is_deleted = asked["status"] == DELETED
+    found = FlowLog.everything.filter(account=account, region=region, deleted_at__isnull=not is_deleted)
     if asked["status"] == CHANGING:
         found = found.filter(status__in=TRANSIENT)
     elif asked["status"] == FAILED:
         found = found.filter(delivery_status=FlowLog.DeliveryStatus.FAILED)
-    elif asked["status"]:
+    elif asked["status"] and not is_deleted:
         found = found.filter(status=asked["status"])
     for field in ("resource_type", "traffic_type"):
         if asked[field]:

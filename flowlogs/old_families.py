@@ -27,6 +27,11 @@ class Blocked:
     more: int = 0
 
     @property
+    def number(self) -> int:
+        """How many there are, for those who may not see which."""
+        return len(self.instances) + self.more
+
+    @property
     def named(self) -> str:
         """The instances in one line, as the refusal of a flow log names them."""
         return ", ".join([*self.instances, *([f"… +{self.more}"] if self.more else [])])

@@ -91,6 +91,14 @@ class Double:
     flow_log: Other
 
 
+@dataclass(frozen=True)
+class Covering:
+    """Another flow log, which is started, covers so many of these ENIs already."""
+
+    enis: int
+    flow_log: Other
+
+
 @dataclass
 class Preview:
     """What the new flow logs would cover. ``captured`` of the ENIs are captured already, by those flow logs, every
@@ -101,6 +109,7 @@ class Preview:
     cases: list[Case] = field(default_factory=list)
     faster: list[Faster] = field(default_factory=list)
     doubles: list[Double] = field(default_factory=list)
+    covering: list[Covering] = field(default_factory=list)
     captured_by: dict[str, Other] = field(default_factory=dict)
     now: set[int] = field(default_factory=set)
     vpcs: tuple[str, ...] = ()
@@ -126,7 +135,16 @@ def preview(
     cells = +cells
     found = Preview(enis=sum(cells.values()), vpcs=tuple(sorted(vpcs)))
     _add_intervals(found, cells, [other for other in others if other.is_started], values.interval)
-    found.doubles = _doubles(cells, others, values)
+    inside = _inside(cells)
+    found.doubles = _doubles(inside, others, values)
+    found.covering = sorted(
+        (
+            Covering(inside[other.resource_type, other.resource_id], other)
+            for other in others
+            if other.pk in found.captured_by
+        ),
+        key=lambda each: (-each.enis, each.flow_log.name),
+    )
     return found
 
 
@@ -288,14 +306,21 @@ def _scopes(cell: Cell) -> tuple[tuple[str, str], ...]:
     return (VPC, cell.vpc), (VSWITCH, cell.vswitch), (ENI, cell.interface)
 
 
-def _doubles(cells: Counter[Cell], others: Iterable[Other], values: FlowLogValues) -> list[Double]:
-    target = (values.project_name, values.logstore_name)
-    if values.create_project or values.create_logstore or records_nothing(values):
-        return []
+def _inside(cells: Counter[Cell]) -> Counter[tuple[str, str]]:
+    """Return how many of the ENIs are in each scope: resource type and identifier."""
     inside: Counter[tuple[str, str]] = Counter()
     for cell, count in cells.items():
         for key in _scopes(cell):
             inside[key] += count
+    return inside
+
+
+def _doubles(
+    inside: Counter[tuple[str, str]], others: Iterable[Other], values: FlowLogValues
+) -> list[Double]:
+    target = (values.project_name, values.logstore_name)
+    if values.create_project or values.create_logstore or records_nothing(values):
+        return []
     return [
         Double(count, other)
         for other in others

@@ -55,7 +55,7 @@ def interfaces_of(account: Account, region: Region, instances: Collection[str]) 
     """Return the ENIs of ECS instances, by instance, each instance of the account in the region being a key."""
     own = Instance.objects.filter(vpc__account=account, vpc__region=region, pk__in=instances)
     found: dict[str, list[str]] = {pk: [] for pk in own.order_by("pk").values_list("pk", flat=True)}
-    rows = NetworkInterface.objects.filter(instance__in=found).order_by("instance", "pk")
+    rows = NetworkInterface.objects.filter(instance__in=found).order_by("instance", "name", "pk")
     for instance, pk in rows.values_list("instance", "pk"):
         found[instance].append(pk)
     return found

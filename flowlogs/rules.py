@@ -132,8 +132,8 @@ RULES: Mapping[str, Rule] = {
     "TrafficPathEmpty": Rule(_("Choose at least one sampling path, or All Scenarios."), "CURRENT"),
     "DeniedTrafficPath": Rule(
         _(
-            "Single sampling paths do not record denied traffic. To record it, choose Denied Traffic with "
-            "All Scenarios."
+            "Single sampling paths do not record denied traffic. Choose All Scenarios, or another data transfer "
+            "type."
         ),
         "SEED4",
     ),
@@ -219,6 +219,10 @@ RULES: Mapping[str, Rule] = {
     "ExporterBound": Rule(_("The exporter is already bound to this resource."), "OURS"),
     "ExporterTaken": Rule(_("The exporter belongs to another account."), "OURS"),
     "ExporterRegion": Rule(_("The exporter is used in another region."), "OURS"),
+    "ExporterEverybody": Rule(
+        _("This stands for all senders without a row of their own; it cannot be bound or removed."), "OURS"
+    ),
+    "ExporterSends": Rule(_("It sent datagrams a short while ago. Remove it once it is silent."), "OURS"),
     "Identifier": Rule(
         _(
             "The ID must be letters and digits, a hyphen, then letters, digits, hyphens (-) and underscores (_), "
@@ -239,6 +243,9 @@ RULES: Mapping[str, Rule] = {
     "VSwitchLeft": Rule(_("The CIDR blocks must still hold %(cidr)s of vSwitch %(other)s."), "OURS"),
     "AddressLeft": Rule(_("The CIDR block must still hold %(address)s of ENI %(other)s."), "OURS"),
     "InstanceType": Rule(_("%(value)s is not an instance type, such as ecs.g7.large."), "OURS"),
+    "Zone": Rule(
+        _("%(value)s is not a zone: letters, digits and hyphens (-), such as cn-hangzhou-h."), "OURS"
+    ),
     "PortRange": Rule(_("The ports must be 0 to 65535, the first not above the last."), "OURS"),
     "PortProtocol": Rule(_("Only TCP and UDP have ports."), "OURS"),
     "RulePriority": Rule(_("The priority must be 1 to 100."), "OURS"),
@@ -251,6 +258,8 @@ RULES: Mapping[str, Rule] = {
     "WholeNumber": Rule(_("%(value)s is not a whole number."), "OURS"),
     "TrueOrFalse": Rule(_("%(value)s is neither true nor false."), "OURS"),
     "PlainText": Rule(_("The value must be a text."), "OURS"),
+    "NulCharacter": Rule(_("The text cannot contain a NUL character."), "OURS"),
+    "TooMany": Rule(_("The list can have at most %(most)s members."), "OURS"),
     "TooLong": Rule(_("The text must be at most %(length)s characters in length."), "OURS"),
     "StillUsed": Rule(_("It is still used: %(users)s. Change or delete these first."), "OURS"),
     "FileColumn": Rule(_("There is no column %(name)s. The columns are: %(columns)s."), "OURS"),
@@ -261,6 +270,17 @@ RULES: Mapping[str, Rule] = {
     "FileShape": Rule(_("The text is neither CSV with a heading line nor a JSON list of objects."), "OURS"),
     "FileJson": Rule(_("This is not JSON: %(reason)s."), "OURS"),
     "FileCells": Rule(_("The line has %(found)s cells, the heading has %(wanted)s."), "OURS"),
+    "FileQuote": Rule(
+        _("A quotation mark that opens a cell in this line is not closed before the next cell or line."),
+        "OURS",
+    ),
+    "FileRows": Rule(
+        _("A file can have at most %(most)s rows, and they end before this line. Split it."), "OURS"
+    ),
+    "FileMembers": Rule(
+        _("The lists of a file can have at most %(most)s members in all. Split it before this line."), "OURS"
+    ),
+    "FileRowLong": Rule(_("The row is longer than %(most)s characters."), "OURS"),
     "FileEncoding": Rule(_("The file is not UTF-8 text."), "OURS"),
     "FileEmpty": Rule(_("There is nothing to import: choose a file or paste its text."), "OURS"),
     "FileSize": Rule(_("The file is larger than %(megabytes)s MB. Split it."), "OURS"),

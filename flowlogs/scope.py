@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +26,8 @@ SLOT = 1800
 SLOTS = DAY // SLOT
 DEADLINE = 20.0
 PATIENCE = 5.0
+NAMED = 2
+"""How many of the flow logs that decide are named."""
 
 
 @dataclass
@@ -52,8 +54,8 @@ class CoveredInterface:
 class RealInterval:
     """So many of the ENIs of a flow log are captured every ``now`` minutes, from ``since`` on every ``later``.
 
-    ``since`` is empty where nothing changes soon, ``now`` is 0 for what is not captured yet, and ``because_of``
-    is the other flow log that decides, if it is another one.
+    ``since`` is empty where nothing changes soon, ``now`` is 0 for what is not captured yet. ``because_of`` are the
+    other flow logs that decide, ``more`` how many there are beyond those.
     """
 
     enis: int
@@ -61,13 +63,14 @@ class RealInterval:
     now: int
     later: int
     since: datetime | None
-    because_of: str
+    because_of: tuple[str, ...]
     own: int = 0
     """The interval of the flow log itself."""
+    more: int = 0
 
     @property
     def words(self) -> str:
-        """Say so, without the other flow log."""
+        """Say so, without the other flow logs."""
         said = self._said()
         if self.enis == self.of:
             return said
@@ -78,11 +81,14 @@ class RealInterval:
         )
 
     @property
-    def full_words(self) -> str:
-        """Say so with the other flow log, if it is one that decides."""
-        if not self.because_of:
-            return self.words
-        return gettext("%(said)s because of %(other)s") % {"said": self.words, "other": self.because_of}
+    def named(self) -> tuple[str, ...]:
+        """The first of the other flow logs."""
+        return self.because_of[:NAMED]
+
+    @property
+    def unnamed(self) -> int:
+        """How many other flow logs there are beyond the first."""
+        return self.more + len(self.because_of[NAMED:])
 
     def _said(self) -> str:
         if self.since is None:
@@ -123,19 +129,53 @@ def real_intervals(flow_log: FlowLog, now: datetime | None = None) -> list[RealI
     if not flow_log.captured:
         return []
     at = (now or timezone.now()).timestamp()
-    found = []
-    for enis, decider, changes in flow_log.captured["otherwise"]:
-        in_force = [interval for since, interval in changes if since <= at]
-        to_come = [(since, interval) for since, interval in changes if since > at]
-        since, later = to_come[0] if to_come else (None, in_force[-1])
-        if to_come or later != flow_log.interval:
-            begins = datetime.fromtimestamp(since, UTC) if since else None
-            total = flow_log.captured["enis"]
-            because_of = decider if later != flow_log.interval else ""
-            found.append(
-                RealInterval(enis, total, in_force[-1], later, begins, because_of, flow_log.interval)
-            )
-    return found
+    enis: Counter[tuple[int, int, int]] = Counter()
+    more: Counter[tuple[int, int, int]] = Counter()
+    deciders: dict[tuple[int, int, int], dict[str, None]] = defaultdict(dict)
+    # what was noted apart is alike once a boundary has passed
+    for count, others, unnamed, changes in map(_noted, flow_log.captured["otherwise"]):
+        in_force = [interval for since, interval in changes if since <= at][-1]
+        since, later = next(((since, interval) for since, interval in changes if since > at), (0, in_force))
+        if not since and later == flow_log.interval:
+            continue
+        case = in_force, later, since
+        enis[case] += count
+        if later != flow_log.interval:
+            more[case] += unnamed
+            deciders[case].update(dict.fromkeys(others))
+    total = flow_log.captured["enis"]
+    return [
+        RealInterval(
+            enis=count,
+            of=total,
+            now=in_force,
+            later=later,
+            since=datetime.fromtimestamp(since, UTC) if since else None,
+            because_of=tuple(deciders[in_force, later, since]),
+            own=flow_log.interval,
+            more=more[in_force, later, since],
+        )
+        for (in_force, later, since), count in sorted(enis.items(), key=lambda item: (-item[1], item[0]))
+    ]
+
+
+def _noted(entry: Sequence[Any]) -> tuple[int, list[str], int, list[tuple[int, int]]]:
+    """Return what is noted of ENIs that are captured otherwise; until a refresh it may name one flow log, or none."""
+    count, *others, changes = entry
+    named, unnamed = others if len(others) == 2 else ([other for other in others if other], 0)
+    return count, named, unnamed, changes
+
+
+def several(found: Sequence[RealInterval]) -> str:
+    """Say how many ENIs several real intervals are of; empty where it is one, which says so itself."""
+    if len(found) < 2:
+        return ""
+    enis = sum(each.enis for each in found)
+    return ngettext(
+        "%(enis)s of %(total)s ENIs at another interval:",
+        "%(enis)s of %(total)s ENIs at another interval:",
+        found[0].of,
+    ) % {"enis": enis, "total": found[0].of}
 
 
 def covered(flow_log: FlowLog, search: str = "") -> QuerySet[Coverage]:
@@ -144,11 +184,30 @@ def covered(flow_log: FlowLog, search: str = "") -> QuerySet[Coverage]:
     ``search`` is a part of an ENI's name or identifier, or a whole address of it.
     """
     rows = Coverage.objects.filter(flow_log=flow_log, until__isnull=True).order_by("network_interface")
-    if not search:
-        return rows
-    named = NetworkInterface.objects.filter(
-        Q(name__icontains=search) | Q(pk__icontains=search), vpc=flow_log.vpc_id
+    return _matching(rows, flow_log, search) if search else rows
+
+
+def once_covered(flow_log: FlowLog, search: str = "") -> QuerySet[Coverage]:
+    """Return all that a flow log ever covered, with the ENIs, and in their order; ``search`` as in ``covered``.
+
+    ENIs that were deleted since are among them, but have no addresses any more.
+    """
+    rows = Coverage.objects.filter(flow_log=flow_log).order_by("network_interface", "since")
+    rows = rows.select_related("network_interface")
+    return _matching(rows, flow_log, search) if search else rows
+
+
+def once_covered_count(flow_log: FlowLog) -> int:
+    """Return how many ENIs a flow log ever covered."""
+    return (
+        Coverage.objects.filter(flow_log=flow_log).order_by().values("network_interface").distinct().count()
     )
+
+
+def _matching(rows: QuerySet[Coverage], flow_log: FlowLog, search: str) -> QuerySet[Coverage]:
+    named = NetworkInterface.everything.filter(
+        Q(name__icontains=search) | Q(pk__icontains=search), vpc=flow_log.vpc_id
+    ).order_by()
     addressed = Address.objects.filter(vpc=flow_log.vpc_id, address=search)
     return rows.filter(
         Q(network_interface__in=named.values("pk"))

@@ -8,7 +8,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from . import bookkeeping, closing, delivery, ingest, inventory, reception, services, usage
+from . import bookkeeping, closing, delivery, ingest, inventory, reception, services, strangers, usage
 from .models import FlowLog
 from .store import catalogue
 
@@ -73,6 +73,7 @@ def keep_house() -> None:
     catalogue.expire(now)
     catalogue.remove_hidden()
     catalogue.remove_used_samples()
+    strangers.forget_silent()
     bookkeeping.prune_strays()
     inventory.record_marked()
     inventory.prune()

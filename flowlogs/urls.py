@@ -47,6 +47,7 @@ urlpatterns = [
     path("exporters/<str:exporter_id>/", exporters.exporter_detail, name="exporter-detail"),
     path("exporters/<str:exporter_id>/bind/", exporters.exporter_bind, name="exporter-bind"),
     path("exporters/<str:exporter_id>/edit/", exporters.exporter_edit, name="exporter-edit"),
+    path("exporters/<str:exporter_id>/remove/", exporters.exporter_remove, name="exporter-remove"),
     path(
         "exporters/<str:exporter_id>/bindings/<int:binding_id>/remove/",
         exporters.exporter_unbind,

@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console import policies
+from console.keys import key_of
 from console.models import Policy, User
 from console.ram import places, services
 
@@ -146,10 +147,23 @@ class ConfirmationForm(forms.Form):
         return typed
 
 
+class _PoliciesField(forms.ModelMultipleChoiceField):
+    """Several policies; a number that can be no policy's is told like one that is of none."""
+
+    def clean(self, value: Any) -> Any:
+        """Return the chosen policies."""
+        for each in value or ():
+            if key_of(Policy, str(each)) is None:
+                raise ValidationError(
+                    self.error_messages["invalid_pk_value"], code="invalid_pk_value", params={"pk": each}
+                )
+        return super().clean(value)
+
+
 class AttachForm(forms.Form):
     """Policies to attach to a user."""
 
-    policies = forms.ModelMultipleChoiceField(
+    policies = _PoliciesField(
         queryset=Policy.objects.none(),
         label=_("Policies"),
         widget=forms.CheckboxSelectMultiple,

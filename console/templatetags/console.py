@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from zlib import crc32
 
 from django import template
 from django.core.paginator import Page
@@ -74,6 +75,37 @@ def status_dot(kind: str, label: object) -> SafeString:
 def sentences(*parts: object) -> str:
     """Return sentences beside each other, apart as the language has it."""
     return wording.sentences(*parts)
+
+
+@register.simple_tag
+def refused(label: object, reason: object, style: str = "button", icon_name: str = "") -> SafeString:
+    """Return a button that cannot be pressed now and says why, also to a keyboard, a finger and a screen reader.
+
+    The same reason of the same label is there once in a page.
+    """
+    key = f"why-{crc32(f'{label}|{style}|{reason}'.encode()):x}"
+    return refusal(key, label, reason, style, icon_name)
+
+
+def refusal(key: str, label: object, reason: object, style: str, icon_name: str = "") -> SafeString:
+    """Return the same with an ID of its own, where there are several alike."""
+    return format_html(
+        '<span class="refused"><button type="button" class="{}" aria-disabled="true" aria-describedby="{}">{}{}'
+        '</button><span class="tooltip" role="tooltip" id="{}">{}</span></span>',
+        style,
+        key,
+        icon(icon_name) if icon_name else "",
+        label,
+        key,
+        reason,
+    )
+
+
+@register.simple_tag
+def refused_act(act: Any, label: object, style: str = "button", icon_name: str = "") -> SafeString:
+    """Return something to do that is refused: its address tells it from others alike."""
+    key = f"why-{crc32(f'{label}|{act.url}'.encode()):x}"
+    return refusal(key, label, act.refusal, style, icon_name)
 
 
 @register.simple_tag

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.models import Account, Region
@@ -134,16 +135,21 @@ class FlowLogForm(forms.Form):
         region: Region,
         spare_tags: int = 1,
         searches: bool = True,
+        refused: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         """Offer what the account has in the region, but resources only where the form ``searches``.
 
+        ``refused`` are the kinds that the user may not list, with the actions that would list them.
         ``spare_tags`` is how many empty rows of tags there are.
         """
         super().__init__(*args, **kwargs)
         self.account = account
         self.region = region
+        self.refused = refused or {}
         self.has_more_resources = False
+        self.offers_nothing = False
+        """Whether there is no resource to choose, whatever is looked for."""
         self.is_live = False
         if not region.ipv6_available:
             widget = self.fields["ip_version"].widget
@@ -162,6 +168,14 @@ class FlowLogForm(forms.Form):
     def has_single_paths(self) -> bool:
         """Whether single sampling paths are asked for."""
         return self._current("path_mode") == SINGLE_PATHS
+
+    @property
+    def nothing(self) -> Any:
+        """What stands where there is no resource to choose."""
+        action = self.refused.get(self._current("resource_type"))
+        if action:
+            return gettext("You need the permission %(action)s.") % {"action": action}
+        return _("Nothing found")
 
     @property
     def takes_several(self) -> bool:
@@ -306,6 +320,9 @@ class FlowLogForm(forms.Form):
     def _chosen(self) -> tuple[str, list[Choice]]:
         kind, ids = self._current("resource_type"), self._list("resource_id")
         found = resources.find(self.account, self.region, ids, kind) if ids else None
+        if found and found[0] in self.refused:
+            # an ID may be known without the right to learn its name
+            return found[0], [Choice(each.id, each.id) for each in found[1]]
         return found or (kind, [])
 
     @cached_property
@@ -322,7 +339,8 @@ class FlowLogForm(forms.Form):
         if self._kind != INSTANCE:
             return self._kind, ids
         missing = [pk for pk in ids if pk not in self._instances]
-        interfaces = [pk for found in self._instances.values() for pk in found]
+        # in the order of the choice, which is that of their numbers
+        interfaces = [pk for instance in ids for pk in self._instances.get(instance, ())]
         return FlowLog.ResourceType.ENI.value, interfaces + missing
 
     @property
@@ -339,15 +357,17 @@ class FlowLogForm(forms.Form):
         kind, chosen = self._chosen
         asked = self._current("resource_type")
         limit = resources.LIMIT if asked in ONE_AT_A_TIME else SHOWN_SEVERAL
-        found, self.has_more_resources = resources.search(
-            self.account, self.region, asked, self._current("resource_search"), limit
-        )
+        found: list[Choice] = []
+        text = self._current("resource_search")
+        if asked not in self.refused:
+            found, self.has_more_resources = resources.search(self.account, self.region, asked, text, limit)
+            self.offers_nothing = not (found or chosen or text)
         if kind == asked:
             known = {choice.id for choice in chosen}
             found = [*chosen, *(each for each in found if each.id not in known)]
         field = self.fields["resource_id"]
         if asked in ONE_AT_A_TIME:
-            prompt = _("Choose a resource") if found else _("Nothing found")
+            prompt = _("Choose a resource") if found else self.nothing
             field.widget = OneOf(choices=[("", prompt), *found])
             return
         field.widget = forms.CheckboxSelectMultiple(choices=found)

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from flowlogs.listing import CHANGING, FAILED
+from flowlogs.listing import CHANGING, DELETED, FAILED
 from flowlogs.models import FlowLog
 
 
@@ -56,6 +56,7 @@ class FlowLogFilter(forms.Form):
         (FlowLog.Status.INACTIVE.value, FlowLog.Status.INACTIVE.label),
         (CHANGING, _("Changing")),
         (FAILED, FlowLog.DeliveryStatus.FAILED.label),
+        (DELETED, _("Deleted")),
     ]
     RESOURCE_TYPES = [("", _("All resource types")), *FlowLog.ResourceType.choices]
     TRAFFIC_TYPES = [("", _("All traffic types")), *FlowLog.TrafficType.choices]

@@ -19,6 +19,7 @@ PROTOCOLS = [
 ]
 DIRECTIONS = [("ingress", _("Inbound")), ("egress", _("Outbound"))]
 POLICIES = [("accept", _("Allow")), ("drop", _("Deny"))]
+EVERYBODY_ELSE = "0.0.0.0"  # noqa: S104 - stands for all senders without a row of their own, nothing listens there
 PORT_RANGE = Q(port_from__gte=0, port_to__lte=65535, port_from__lte=models.F("port_to"))
 
 
@@ -365,6 +366,11 @@ class Exporter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name or self.address} ({self.id})"
+
+    @property
+    def is_everybody_else(self) -> bool:
+        """Whether it stands for all senders without a row of their own."""
+        return self.address == EVERYBODY_ELSE
 
 
 class ExporterBinding(models.Model):

@@ -5,7 +5,7 @@ the documented rules raises ``rules.RuleError``, what the user may not do ``cons
 """
 
 from flowlogs.services.delivery_status import authorization_changed, delivery_failed, delivery_succeeded
-from flowlogs.services.exporters import bind_exporter, change_exporter, unbind_exporter
+from flowlogs.services.exporters import bind_exporter, change_exporter, remove_exporter, unbind_exporter
 from flowlogs.services.flow_logs import (
     create_flow_log,
     create_flow_logs,
@@ -50,6 +50,7 @@ __all__ = [
     "enable_analysis_report",
     "finish_transition",
     "modify",
+    "remove_exporter",
     "remove_instance",
     "remove_network_interface",
     "remove_vpc",

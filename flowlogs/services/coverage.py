@@ -28,13 +28,15 @@ FEW = 500
 """How many interfaces are looked at without the others."""
 MOST_KINDS = 8
 """How many kinds of interfaces that are captured otherwise are noted on a flow log."""
+MOST_NAMED = 20
+"""How many flow logs that decide are noted of each kind."""
 
 Pair = tuple[str, str]
 """A flow log and a network interface."""
 Change = tuple[int, int]
 """From this Unix second on, windows of this many minutes."""
-Kinds = Counter[tuple[str, tuple[Change, ...]]]
-"""How many interfaces there are of each kind."""
+Kinds = dict[tuple[Change, ...], Counter[str]]
+"""Of each kind of interfaces, the changes from the one in force on, for how many each flow log decides."""
 
 
 def refresh(vpc: Vpc | str, now: datetime | None = None, only: Collection[str] = ()) -> bool:
@@ -227,15 +229,11 @@ def _kinds(
     histories: Mapping[str, Sequence[Change]],
     now: int,
 ) -> dict[str, Kinds]:
-    """Return how many interfaces each flow log covers by kind.
-
-    A kind is the flow log that decides, if it is another one, and the changes from the one in force on.
-    """
+    """Return how many interfaces each flow log covers by kind."""
     tails = {interface: _from_now_on(histories[interface], now) for interface in deciders}
-    kinds: dict[str, Kinds] = defaultdict(Counter)
+    kinds: dict[str, Kinds] = defaultdict(lambda: defaultdict(Counter))
     for flow_log_id, interface in pairs:
-        decider = deciders[interface].pk
-        kinds[flow_log_id]["" if decider == flow_log_id else decider, tails[interface]] += 1
+        kinds[flow_log_id][tails[interface]][deciders[interface].pk] += 1
     return kinds
 
 
@@ -246,7 +244,7 @@ def _write_captured(flow_logs: Iterable[FlowLog], kinds: Mapping[str, Kinds]) ->
     """
     changed = []
     for flow_log in flow_logs:
-        found = _described(kinds.get(flow_log.pk, Counter()), flow_log.interval)
+        found = _described(flow_log, kinds)
         if found != flow_log.captured:
             flow_log.captured = found
             changed.append(flow_log)
@@ -255,10 +253,7 @@ def _write_captured(flow_logs: Iterable[FlowLog], kinds: Mapping[str, Kinds]) ->
 
 def _is_usual(flow_logs: Iterable[FlowLog], kinds: Mapping[str, Kinds]) -> bool:
     """Tell whether flow logs captured everything at their interval, and still do with some more interfaces."""
-    return not any(
-        flow_log.captured or _described(kinds.get(flow_log.pk, Counter()), flow_log.interval)
-        for flow_log in flow_logs
-    )
+    return not any(flow_log.captured or _described(flow_log, kinds) for flow_log in flow_logs)
 
 
 def _from_now_on(history: Sequence[Change], now: int) -> tuple[Change, ...]:
@@ -267,13 +262,21 @@ def _from_now_on(history: Sequence[Change], now: int) -> tuple[Change, ...]:
     return ((0, past[-1] if past else NOT_CAPTURED), *(change for change in history if change[0] > now))
 
 
-def _described(kinds: Kinds, interval: int) -> dict[str, Any]:
+def _described(flow_log: FlowLog, kinds: Mapping[str, Kinds]) -> dict[str, Any]:
+    own = kinds.get(flow_log.pk, {})
     unusual = [
-        [count, decider, [list(change) for change in tail]]
-        for (decider, tail), count in sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
-        if tail != ((0, interval),)
+        [deciders.total(), *_named(deciders, flow_log.pk), [list(change) for change in tail]]
+        for tail, deciders in sorted(own.items(), key=lambda kind: (-kind[1].total(), kind[0]))
+        if tail != ((0, flow_log.interval),)
     ]
-    return {"enis": sum(kinds.values()), "otherwise": unusual[:MOST_KINDS]} if unusual else {}
+    enis = sum(deciders.total() for deciders in own.values())
+    return {"enis": enis, "otherwise": unusual[:MOST_KINDS]} if unusual else {}
+
+
+def _named(deciders: Counter[str], own: str) -> tuple[list[str], int]:
+    """Return the other flow logs that decide, for most interfaces first, and how many more there are."""
+    others = sorted(deciders.keys() - {own}, key=lambda pk: (-deciders[pk], pk))
+    return others[:MOST_NAMED], len(others[MOST_NAMED:])
 
 
 def _delete_changes(changes: Iterable[tuple[str, int]]) -> None:

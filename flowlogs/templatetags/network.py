@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from console.templatetags.console import NOTHING, icon, when
+from console.templatetags.console import NOTHING, icon, refused_act, when
 
 register = template.Library()
 EMPTY = SafeString("")
@@ -46,8 +46,7 @@ def network_act(
     """Return what can be done as a link, which opens a panel, or as a button that says why it cannot be."""
     picture = icon(icon_name) if icon_name else EMPTY
     if act.refusal:
-        button = '<button type="button" class="{}" disabled title="{}">{}{}</button>'
-        return format_html(button, style, act.refusal, picture, label)
+        return refused_act(act, label, style, icon_name)
     url = f"{act.url}?{urlencode(list(query))}" if query else act.url
     panel = SafeString(" data-panel") if is_panel else EMPTY
     return format_html('<a class="{}" href="{}"{}>{}{}</a>', style, url, panel, picture, label)

@@ -17,10 +17,13 @@ P = ParamSpec("P")
 FlowLogView = Callable[Concatenate[ConsoleRequest, FlowLog, P], HttpResponse]
 
 
-def on_flow_log(action: str) -> Callable[[FlowLogView[P]], Callable[..., HttpResponseBase]]:
+def on_flow_log(
+    action: str, *, even_deleted: bool = False
+) -> Callable[[FlowLogView[P]], Callable[..., HttpResponseBase]]:
     """Give a view the flow log that its address names, to users who may do the action to it.
 
-    One that is not there, or belongs to another account or region, is the same 404.
+    One that is not there, or belongs to another account or region, is the same 404. So is one that was deleted,
+    except for views that only show what is kept of it (``even_deleted``).
     """
 
     def decorate(view: FlowLogView[P]) -> Callable[..., HttpResponseBase]:
@@ -30,7 +33,8 @@ def on_flow_log(action: str) -> Callable[[FlowLogView[P]], Callable[..., HttpRes
         ) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return login_first(request)
-            mine = FlowLog.objects.filter(account=request.account, region=request.region)
+            flow_logs = FlowLog.everything if even_deleted else FlowLog.objects
+            mine = flow_logs.filter(account=request.account, region=request.region)
             flow_log = mine.select_related("vpc").filter(pk=flow_log_id).first()
             if flow_log is None:
                 message = gettext("There is no flow log %(flow_log)s in this region.")

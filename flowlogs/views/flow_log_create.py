@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.core.cache import cache
 from django.http import HttpResponse, QueryDict
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
@@ -24,10 +25,13 @@ from flowlogs.forms import FlowLogForm, add_violations
 from flowlogs.forms.fields import count_spare_rows, focus_on_first_error
 from flowlogs.models import FlowLog
 from flowlogs.preview import Preview, preview
+from flowlogs.resources import INSTANCE
 from flowlogs.rules import REPORT_RETENTION, RuleError
 from flowlogs.services import circumstances
 from flowlogs.services.logstores import records_beyond
-from flowlogs.views.shown import CREATE, LIST
+from flowlogs.views.flow_log_acts import page_below
+from flowlogs.views.network_access import list_action, may_list
+from flowlogs.views.shown import CREATE, LIST, RESOURCE_PAGES
 
 SECTIONS = {
     "live": (),
@@ -45,6 +49,8 @@ SAID = (
     *("name", "resource_id", "ip_version", "traffic_paths", "project_name", "logstore_name"),
     *("description", "tags"),
 )
+CHOSEN = {**{str(kind): slug for kind, slug in RESOURCE_PAGES.items()}, INSTANCE: "instance"}
+"""What can be chosen, and the kinds of network resources that these are."""
 ESTIMATE_KEPT = 60
 """Seconds for which the same question has the same answer."""
 MOST_TRIES = 10
@@ -83,7 +89,7 @@ def flow_log_create(request: ConsoleRequest, region_id: str) -> HttpResponse:
             add_violations(form, error.violations)
         else:
             messages.success(request, _created(flow_logs))
-            return go_to(request, LIST, region_id=region_id)
+            return go_to(request, _list_below(request))
     if form.is_bound:
         focus_on_first_error(form)
     return _shown(request, form, section)
@@ -104,8 +110,19 @@ def _shown(request: ConsoleRequest, form: FlowLogForm, section: str | None) -> H
     if section in SECTIONS:
         context["said_fields"] = [name for name in SAID if name not in SECTIONS[section]]
         return render(request, "flowlogs/flow_log_live.html", context)
-    context["gates"] = access.gates(request.account)
+    context |= {"gates": access.gates(request.account), "next": _list_below(request)}
     return render(request, "flowlogs/flow_log_create.html", context)
+
+
+def _list_below(request: ConsoleRequest) -> str:
+    """Return the address of the list as it was when the form was opened over it, with its filter but no page."""
+    plain = resolve_url(LIST, region_id=request.region.pk)
+    below = urlsplit(page_below(request) or request.GET.get("next", ""))
+    if below.scheme or below.netloc or below.path != plain:
+        return plain
+    asked = QueryDict(below.query, mutable=True)
+    asked.pop("page", None)
+    return f"{plain}?{asked.urlencode()}" if asked else plain
 
 
 def _next_try(request: ConsoleRequest, outlook: Outlook | None) -> dict[str, Any]:
@@ -129,6 +146,9 @@ def _created(flow_logs: list[FlowLog]) -> str:
 def _create_form(request: ConsoleRequest, section: str | None) -> FlowLogForm:
     """Return the form as it was sent, or, to see other choices, as it would look with these values."""
     here: dict[str, Any] = {"account": request.account, "region": request.region}
+    here["refused"] = {
+        kind: list_action(slug) for kind, slug in CHOSEN.items() if not may_list(request, slug)
+    }
     # a part of the form without them needs no list of resources
     here["searches"] = section not in SECTIONS or section == "resource"
     if request.method != "POST":

@@ -17,16 +17,25 @@ from django.views.decorators.http import require_safe
 
 from console import changes
 from console.htmx import is_fragment
+from console.models import Change
 from console.requests import ConsoleRequest
 from console.wording import sentences
-from flowlogs import ledger, old_families, scope, usage
+from flowlogs import ledger, scope, usage
 from flowlogs.models import Closing, Coverage, Delivery, FlowLog, IntervalChange, Vpc
 from flowlogs.rules import DELIVERY_REASONS, INTERVALS
 from flowlogs.services import quarantine
 from flowlogs.store.workers import WorkerFailure
 from flowlogs.views.access import on_flow_log
 from flowlogs.views.change_words import shown_change
-from flowlogs.views.shown import DESCRIBE, ShownFlowLog, count_volumes, flow_logs_of, shown
+from flowlogs.views.shown import (
+    ACTIONS,
+    DESCRIBE,
+    ShownFlowLog,
+    blocking,
+    count_volumes,
+    flow_logs_of,
+    shown,
+)
 from flowlogs.windows import window_end, window_start
 
 ROWS = 20
@@ -121,7 +130,7 @@ class LedgerLine:
 
 
 @require_safe
-@on_flow_log(DESCRIBE)
+@on_flow_log(DESCRIBE, even_deleted=True)
 def flow_log_detail(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
     """Show a flow log, the tab that the address names; while it changes its state, the page asks again by itself."""
     tab = request.GET.get("tab", CONFIGURATION)
@@ -133,7 +142,7 @@ def flow_log_detail(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
 
 
 @require_safe
-@on_flow_log(DESCRIBE)
+@on_flow_log(DESCRIBE, even_deleted=True)
 def flow_log_ledger(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
     """Show where each sample in the scope of a flow log went; it is counted now, which takes a moment."""
     context: dict[str, Any] = {"flow_log": flow_log}
@@ -147,7 +156,8 @@ def flow_log_ledger(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
 
 def page_of(request: ConsoleRequest, flow_log: FlowLog, tab: str) -> dict[str, Any]:
     """Return what every tab of a flow log shows: the flow log, what can be done to it, and the tabs."""
-    [row] = shown([get_object_or_404(flow_logs_of(request), pk=flow_log.pk)], request)
+    mine = flow_logs_of(request, even_deleted=True).select_related("vpc")
+    [row] = shown([get_object_or_404(mine, pk=flow_log.pk)], request)
     scope_url = f"{row.url}scope/"
     return {
         "row": row,
@@ -158,6 +168,7 @@ def page_of(request: ConsoleRequest, flow_log: FlowLog, tab: str) -> dict[str, A
             for key in TABS
         ],
         "scope_url": scope_url,
+        "deletion": _deletion(row.flow_log) if row.flow_log.deleted_at else None,
     }
 
 
@@ -174,6 +185,11 @@ def span(seconds: int) -> str:
     return gettext("%(days)s d %(hours)s h") % {"days": days, "hours": rest // 60}
 
 
+def _deletion(flow_log: FlowLog) -> Change | None:
+    """Return who deleted a flow log; it was through a moment later."""
+    return changes.history(flow_log.pk).filter(account=flow_log.account_id, action=ACTIONS["delete"]).first()
+
+
 def _label(row: ShownFlowLog, key: str) -> Any:
     return _("Coverage") if key == SCOPE and not row.has_scope else TABS[key]
 
@@ -188,11 +204,12 @@ def _configuration(request: ConsoleRequest, row: ShownFlowLog) -> dict[str, Any]
     count_volumes([row], usage.month_of([flow_log.pk]), fees)
     last = flow_log.deliveries.select_related("closing__window").order_by("-id").first()
     vpc = Vpc.objects.filter(pk=flow_log.vpc_id)
+    is_deleted = flow_log.deleted_at is not None
     return {
         **_quarantined(flow_log),
-        "covered": scope.covered(flow_log).count(),
+        "covered": scope.once_covered_count(flow_log) if is_deleted else scope.covered(flow_log).count(),
         "last_delivery": _shown(last) if last else None,
-        "blocking": old_families.blocking(request.account, vpc.values("pk")),
+        **({} if is_deleted else blocking(request, vpc.values("pk"))),
     }
 
 
@@ -247,9 +264,12 @@ def _quarantined(flow_log: FlowLog) -> dict[str, Any]:
 
 
 def _waiting(flow_log: FlowLog) -> int:
-    """Return how many closed windows of its VPC are still to be delivered."""
+    """Return how many closed windows of its VPC are still to be delivered; of a deleted one, those before its end."""
     undelivered = (Closing.State.PENDING, Closing.State.DELIVERING)
-    return Closing.objects.filter(state__in=undelivered, window__vpc=flow_log.vpc_id).count()
+    waiting = Closing.objects.filter(state__in=undelivered, window__vpc=flow_log.vpc_id)
+    if flow_log.deleted_at:
+        waiting = waiting.filter(window__start__lt=flow_log.deleted_at.timestamp())
+    return waiting.count()
 
 
 def _page_of_deliveries(request: ConsoleRequest, flow_log: FlowLog) -> Any:
@@ -259,6 +279,8 @@ def _page_of_deliveries(request: ConsoleRequest, flow_log: FlowLog) -> Any:
 
 def _first_delivery(row: ShownFlowLog) -> str:
     """Say when something is delivered for the first time, or what is to be done before."""
+    if row.flow_log.deleted_at:
+        return gettext("The flow log was deleted before.")
     if row.flow_log.delivery_status == FlowLog.DeliveryStatus.FAILED:
         return sentences(row.delivery_reason, row.delivery_remedy)
     if row.flow_log.status == FlowLog.Status.INACTIVE:

@@ -16,14 +16,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from console.htmx import is_fragment
 from console.requests import ConsoleRequest
 from flowlogs import scope
-from flowlogs.models import FlowLog
+from flowlogs.models import FlowLog, Vpc
 from flowlogs.scope import SLOTS, Collected, CoveredInterface
 from flowlogs.store import workers
 from flowlogs.views.access import on_flow_log
 from flowlogs.views.flow_log_detail import SCOPE, page_of
-from flowlogs.views.shown import DESCRIBE
+from flowlogs.views.network_access import may_list
+from flowlogs.views.shown import DESCRIBE, blocking
 from flowlogs.windows import window_end
 
 log = logging.getLogger(__name__)
@@ -61,11 +63,16 @@ class ScopeRow:
 
 
 @require_safe
-@on_flow_log(DESCRIBE)
+@on_flow_log(DESCRIBE, even_deleted=True)
 def flow_log_scope(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
-    """Show the scope; the page fetches what its Logstore has of the ENIs once it is there (``counts=1``)."""
+    """Show the scope; the page fetches what its Logstore has of the ENIs once it is there (``counts=1``).
+
+    Of a deleted flow log, it is what was covered, and when.
+    """
     now = timezone.now()
     search = request.GET.get("search", "").strip()
+    if flow_log.deleted_at:
+        return _once_covered(request, flow_log, search)
     rows = scope.covered(flow_log, search).select_related(None)
     page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
     covered = scope.interfaces(list(page.object_list), now)
@@ -81,6 +88,8 @@ def flow_log_scope(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
     sent = request.GET.copy()
     sent.pop("counts", None)
     request.GET = sent  # type: ignore[assignment]
+    if not is_fragment(request):
+        context |= blocking(request, Vpc.objects.filter(pk=flow_log.vpc_id).values("pk"))
     context |= {
         "page": page,
         "rows": [
@@ -92,8 +101,17 @@ def flow_log_scope(request: ConsoleRequest, flow_log: FlowLog) -> HttpResponse:
         "counts_url": _counts_url(request),
         "others": scope.others_into(flow_log, [each.interface.pk for each in covered]) if covered else [],
         "hours": SLOTS // 2,
+        "names_enis": may_list(request, "eni"),
+        "names_instances": may_list(request, "instance"),
     }
     return render(request, "flowlogs/flow_log_scope.html", context)
+
+
+def _once_covered(request: ConsoleRequest, flow_log: FlowLog, search: str) -> HttpResponse:
+    page = Paginator(scope.once_covered(flow_log, search), ROWS).get_page(request.GET.get("page"))
+    context = page_of(request, flow_log, SCOPE)
+    context |= {"page": page, "search": search, "names_enis": may_list(request, "eni")}
+    return render(request, "flowlogs/flow_log_once_covered.html", context)
 
 
 def _window(

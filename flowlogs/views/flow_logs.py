@@ -20,7 +20,7 @@ from console.access import requires
 from console.csvsafe import csv_cell
 from console.htmx import is_fragment
 from console.requests import ConsoleRequest
-from flowlogs import listing, old_families, usage
+from flowlogs import listing, usage
 from flowlogs.forms.listed import COLUMNS, SEPARATOR, Column, FlowLogFilter, chosen_columns, is_filtered
 from flowlogs.models import FlowLog
 from flowlogs.services import circumstances
@@ -30,6 +30,7 @@ from flowlogs.views.shown import (
     DESCRIBE,
     Act,
     ShownFlowLog,
+    blocking,
     count_volumes,
     flow_logs_of,
     missing_gates,
@@ -62,11 +63,14 @@ class Choice:
 @requires(DESCRIBE)
 def flow_log_list(request: ConsoleRequest, region_id: str) -> HttpResponse:
     """List the flow logs of the region; the page asks again by itself for those that change their state."""
-    if len(request.GET.getlist("columns")) > 1:
-        return HttpResponseRedirect(_one_parameter(request))
+    if len(sent := request.GET.getlist("columns")) > 1:
+        return HttpResponseRedirect(_with_columns(request, sent))
     waiting = _take_waiting(request)
     asked = FlowLogFilter(request.GET).values()
     columns = chosen_columns(asked["columns"], request.COOKIES.get(COLUMNS_COOKIE, ""))
+    if not is_fragment(request) and columns != chosen_columns(asked["columns"]):
+        # who is given the address is to see the same
+        return HttpResponseRedirect(_with_columns(request, columns))
     context = _context(request, asked, columns)
     if waiting and is_fragment(request):
         return _rows_again(request, waiting, context)
@@ -84,9 +88,8 @@ def flow_log_list(request: ConsoleRequest, region_id: str) -> HttpResponse:
 def flow_log_warnings(request: ConsoleRequest, region_id: str) -> HttpResponse:
     """Say which flow logs watch VPCs with ECS instances that do not support them; the page fetches it later."""
     watched = FlowLog.objects.filter(account=request.account, region=request.region)
-    found = old_families.blocking(request.account, watched.values("vpc"))
     template = "flowlogs/flow_log_warnings.html"
-    return render(request, template, {"blocking": found})
+    return render(request, template, blocking(request, watched.values("vpc")))
 
 
 @require_safe
@@ -118,6 +121,7 @@ def _context(request: ConsoleRequest, asked: dict[str, Any], columns: tuple[str,
         "waiting": [row.flow_log.pk for row in rows if row.is_transient],
         "asked": asked,
         "is_filtered": is_filtered(asked),
+        "is_deleted": asked["status"] == listing.DELETED,
         "here": _address(request, request.GET),
         "state": request.GET.urlencode(),
         "columns": columns,
@@ -140,7 +144,9 @@ def _context(request: ConsoleRequest, asked: dict[str, Any], columns: tuple[str,
 
 def _rows(request: ConsoleRequest, ids: Sequence[str], *, with_volumes: bool) -> list[ShownFlowLog]:
     """Return the flow logs with these identifiers, in their order, as the pages show them."""
-    found = {flow_log.pk: flow_log for flow_log in flow_logs_of(request).filter(pk__in=ids)}
+    found = {
+        flow_log.pk: flow_log for flow_log in flow_logs_of(request, even_deleted=True).filter(pk__in=ids)
+    }
     rows = shown((found[pk] for pk in ids if pk in found), request)
     if with_volumes:
         fees = usage.month_fees(request.account, request.region, ids)
@@ -169,10 +175,10 @@ def _take_waiting(request: ConsoleRequest) -> list[str]:
     return [pk for pk in waiting.split(SEPARATOR) if pk]
 
 
-def _one_parameter(request: ConsoleRequest) -> str:
-    """Return the address with the columns that the menu sent as many parameters in one."""
+def _with_columns(request: ConsoleRequest, columns: Sequence[str]) -> str:
+    """Return the address with these columns in one parameter, also where the menu sent them as many."""
     sent = request.GET.copy()
-    sent["columns"] = SEPARATOR.join(sent.getlist("columns"))
+    sent["columns"] = SEPARATOR.join(columns)
     return _address(request, sent)
 
 
@@ -241,8 +247,10 @@ HEADINGS = (
     "FeeThisMonthUSD",
     "CreationTime",
     "Tags",
+    "DeletionTime",
 )
 """As the API names them: a file for machines is the same in every language."""
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def _cells(row: ShownFlowLog) -> tuple[Any, ...]:
@@ -266,8 +274,9 @@ def _cells(row: ShownFlowLog) -> tuple[Any, ...]:
         flow_log.logstore_name,
         row.volume.size,
         row.fee,
-        flow_log.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        flow_log.created_at.strftime(MOMENT),
         " ".join(f"{key}:{value}" for key, value in sorted(flow_log.tags.items())),
+        flow_log.deleted_at.strftime(MOMENT) if flow_log.deleted_at else "",
     )
 
 

@@ -21,9 +21,9 @@ from flowlogs.networks.kind import KINDS, Kind, Values
 from flowlogs.networks.listing import SIZES, Listing
 from flowlogs.rules import RuleError
 from flowlogs.services import network
-from flowlogs.views import network_batch
+from flowlogs.views import network_batch, network_families
 from flowlogs.views import network_shown as shown
-from flowlogs.views.network_access import find, on_kind, on_resource
+from flowlogs.views.network_access import find, list_action, may_list, on_kind, on_resource
 from flowlogs.views.shown import CREATE, RESOURCE_PAGES, create_url
 
 EXPORTED_AT_ONCE = 1000
@@ -34,7 +34,7 @@ WATCHED = {slug: resource_type for resource_type, slug in RESOURCE_PAGES.items()
 @on_kind("list")
 def listing(request: ConsoleRequest, kind: Kind) -> HttpResponse:
     """List the resources of a kind."""
-    page = Listing(kind, request.account, request.region, request.GET)
+    page = _page(request, kind)
     table = shown.Table(kind, page.rows, request)
     context = {
         **_about(request, kind),
@@ -86,6 +86,7 @@ def create(request: ConsoleRequest, kind: Kind) -> HttpResponse:
             add_violations(form, error.violations)
         else:
             messages.success(request, _("%(name)s is created.") % {"name": kind.named(resource)})
+            network_families.warn(request, kind, kind.values([resource]))
             return go_to(request, _home(request, kind, resource))
     context = {**_about(request, kind), "form": form, "here": request.path, "back": _list_url(request, kind)}
     return render(request, "flowlogs/network/form.html", context)
@@ -104,6 +105,7 @@ def edit(request: ConsoleRequest, kind: Kind, resource: Any) -> HttpResponse:
         else:
             resource = find(request, kind, resource.pk)
             messages.success(request, _("%(name)s is changed.") % {"name": kind.named(resource)})
+            network_families.warn(request, kind, kind.values([resource]))
             return go_to(request, _home(request, kind, resource))
     context = {
         **_about(request, kind),
@@ -150,7 +152,7 @@ def export(request: ConsoleRequest, kind: Kind) -> HttpResponseBase:
     """Send all that the list is narrowed to as a file that can be imported."""
     format = request.GET.get("format")
     format = format if format in files.FORMATS else files.CSV
-    page = Listing(kind, request.account, request.region, request.GET)
+    page = _page(request, kind)
     types = {files.CSV: "text/csv; charset=utf-8", files.JSON: "application/json"}
     name = f"{kind.path}-{request.region.pk}.{format}"
     return StreamingHttpResponse(
@@ -172,9 +174,14 @@ def _exported(kind: Kind, page: Listing) -> Iterator[list[Values]]:
         last = rows[-1].pk
 
 
+def _page(request: ConsoleRequest, kind: Kind) -> Listing:
+    return Listing(kind, request.account, request.region, request.GET, offers_vpcs=may_list(request, "vpc"))
+
+
 def _form(request: ConsoleRequest, kind: Kind, resource: Any = None) -> ResourceForm:
     """Return the form as it was sent, or, to see other choices, as it would look with these values."""
     here: dict[str, Any] = {"kind": kind, "account": request.account, "region": request.region}
+    here["refused"] = {slug: list_action(slug) for slug in KINDS if not may_list(request, slug)}
     if request.method == "POST" and "refresh" not in request.POST:
         return ResourceForm(data=request.POST, resource=resource, **here)
     sent = request.POST if request.method == "POST" else request.GET

@@ -6,15 +6,16 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponseBase
 from django.utils.translation import gettext as _
 
 from console.access import ActionDenied, allowed_here, login_first, may, require
+from console.keys import key_of
 from console.requests import ConsoleRequest
-from flowlogs.networks.kind import Kind
+from flowlogs.networks.kind import FLOW_LOG, KINDS, Kind
 
 KindView = Callable[[ConsoleRequest, Kind], HttpResponseBase]
+FLOW_LOGS = "vpc:DescribeFlowLogs"
 ResourceView = Callable[[ConsoleRequest, Kind, Any], HttpResponseBase]
 
 
@@ -57,12 +58,19 @@ def on_resource(verb: str) -> Callable[[ResourceView], Callable[..., HttpRespons
     return decorate
 
 
+def list_action(slug: str) -> str:
+    """Return the action that lists the resources of a kind, or the flow logs."""
+    return FLOW_LOGS if slug == FLOW_LOG else KINDS[slug].actions["list"]
+
+
+def may_list(request: ConsoleRequest, slug: str) -> bool:
+    """Tell whether the user may list these in the region: only then does any page offer or name them."""
+    return allowed_here(request, list_action(slug))
+
+
 def find(request: ConsoleRequest, kind: Kind, resource_id: str) -> Any:
     """Return a resource of the account in the region. Raises Http404."""
-    try:
-        pk = kind.model._meta.pk.to_python(resource_id)
-    except ValidationError:
-        pk = None
+    pk = key_of(kind.model, resource_id)
     found = None
     if request.account is not None and pk is not None:
         found = kind.listed(kind.within(request.account, request.region)).filter(pk=pk).first()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Q
@@ -17,9 +17,9 @@ from console.access import allowed_here
 from console.models import Change
 from console.requests import ConsoleRequest
 from flowlogs.models import Coverage, FlowLog, IntervalChange
-from flowlogs.networks.kind import KINDS, Cell, Column, Kind, Section
+from flowlogs.networks.kind import FLOW_LOG, KINDS, Cell, Column, Kind, Section
 from flowlogs.networks.listing import COUNTED, Listing
-from flowlogs.views.network_access import refusal
+from flowlogs.views.network_access import may_list, refusal
 
 SHOWN_ROWS = 10
 SHOWN_CHANGES = 20
@@ -113,6 +113,10 @@ def cells(columns: Iterable[Column], resource: Any, request: ConsoleRequest) -> 
         link = ""
         if cell.to is not None:
             slug, pk = cell.to
+            if not may_list(request, slug):
+                # what a resource refers to is its own; what that is called is not
+                found.append(ShownCell(replace(cell, text=pk, sub="", sub_id=""), column))
+                continue
             link = reverse(f"flowlogs:{slug}-detail", args=[request.region.pk, pk])
         found.append(ShownCell(cell, column, link))
     return found
@@ -150,7 +154,7 @@ def counted(total: int) -> str:
 
 def sections(kind: Kind, resource: Any, request: ConsoleRequest) -> list[ShownSection]:
     """Return what belongs to a resource, of the kinds that the user may see."""
-    visible = [each for each in kind.sections if allowed_here(request, KINDS[each.slug].actions["list"])]
+    visible = [each for each in kind.sections if may_list(request, each.slug)]
     return [_section(each, resource, request) for each in visible]
 
 
@@ -196,7 +200,7 @@ def _words(value: Any) -> str:
 def flow_logs(kind: Kind, resource: Any, request: ConsoleRequest) -> list[FlowLog] | None:
     """Return the flow logs that a VPC or vSwitch has or that cover an ENI; None where that makes no sense."""
     types = FlowLog.ResourceType
-    if kind.slug not in ("vpc", "vswitch", "eni") or not allowed_here(request, "vpc:DescribeFlowLogs"):
+    if kind.slug not in ("vpc", "vswitch", "eni") or not may_list(request, FLOW_LOG):
         return None
     if kind.slug == "eni":
         open_now = Coverage.objects.filter(network_interface=resource.pk, until__isnull=True)

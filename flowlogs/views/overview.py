@@ -24,16 +24,18 @@ from flowlogs import listing
 from flowlogs.forms import said
 from flowlogs.models import Exporter, ExporterBinding, FlowLog
 from flowlogs.networks.kinds import KINDS
-from flowlogs.old_families import Blocked
-from flowlogs.overview import Overview, overview
+from flowlogs.overview import Overview, VpcState, overview
 from flowlogs.rules import DELIVERY_REMEDIES
 from flowlogs.services import circumstances
 from flowlogs.services.delivery_status import REVOKED
+from flowlogs.views.network_access import list_action, may_list
 from flowlogs.views.shown import CREATE, DESCRIBE, create_url, missing_gates
 
 VPCS = 20
 SHOWN_BLOCKED = 3
 SHOWN_FAILING = 3
+NAMED = ("vpc", "vswitch", "eni", "instance")
+"""What the page names of a network, where the user may list it."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,16 @@ class Advice:
 def show(request: ConsoleRequest, region_id: str) -> HttpResponse:
     """Show the overview of the region."""
     state = overview(request.account, request.region)
+    named = {slug: may_list(request, slug) for slug in NAMED}
     gates = access.gates(request.account)
     context = {
         "state": state,
-        "page": Paginator(state.vpcs, VPCS).get_page(request.GET.get("page")),
+        "page": Paginator(state.vpcs if named["vpc"] else [], VPCS).get_page(request.GET.get("page")),
+        "named": named,
+        "unnamed": [(KINDS[slug].many, list_action(slug)) for slug in NAMED if not named[slug]],
         "quota": circumstances.quota(request.account),
         "advice": list(_advice(request, state, gates)),
+        "failing_url": f"{reverse('flowlogs:flow-log-list', args=[region_id])}?status={listing.FAILED}",
         "may_create": access.allowed_here(request, CREATE),
         "create": CREATE,
         "gates": gates,
@@ -104,6 +110,7 @@ def _advice(request: ConsoleRequest, state: Overview, gates: list[str]) -> Itera
         *_failures(request, state, gates),
         *_exporters(request),
         *_stopped(request, state, gates),
+        *_blocked(request, state),
         *_bare(request, state, gates),
     ]
     yield from advice
@@ -177,14 +184,20 @@ def _stopped(request: ConsoleRequest, state: Overview, gates: list[str]) -> Iter
     ]
     for each, flow_log in found[:SHOWN_FAILING]:
         count = {"count": f"{each.bare:,}", "name": each.vpc.name or each.vpc.pk}
-        yield Advice(
-            _("%(name)s is not started") % {"name": flow_log.name},
-            ngettext(
-                "Until it is, %(count)s ENI of VPC %(name)s is logged by nothing.",
-                "Until it is, %(count)s ENIs of VPC %(name)s are logged by nothing.",
+        text = ngettext(
+            "Until it is, %(count)s ENI of VPC %(name)s is logged by nothing.",
+            "Until it is, %(count)s ENIs of VPC %(name)s are logged by nothing.",
+            each.bare,
+        )
+        if not may_list(request, "vpc"):
+            text = ngettext(
+                "Until it is, %(count)s ENI is logged by nothing.",
+                "Until it is, %(count)s ENIs are logged by nothing.",
                 each.bare,
             )
-            % count,
+        yield Advice(
+            _("%(name)s is not started") % {"name": flow_log.name},
+            text % count,
             reverse("flowlogs:flow-log-detail", args=[request.region.pk, flow_log.pk]),
             _("Flow log details"),
         )
@@ -200,7 +213,6 @@ def _bare(request: ConsoleRequest, state: Overview, gates: list[str]) -> Iterato
             _("The quota of this region is used up"), said("Quota", {"quota": quota}), kind="warning"
         )
         return
-    yield from _blocked(request, [each.blocked for each in bare if each.blocked])
     free = [each for each in bare if each.blocked is None]
     if not free:
         return
@@ -216,6 +228,10 @@ def _bare(request: ConsoleRequest, state: Overview, gates: list[str]) -> Iterato
             first.bare,
         )
     url = _list_url(request, "eni")
+    create = create_url(request, FlowLog.ResourceType.VPC, first.vpc.pk)
+    if not may_list(request, "vpc"):
+        text = _("A flow log of a VPC covers all its ENIs, later ones too.")
+        create = reverse("flowlogs:flow-log-create", args=[request.region.pk])
     if not access.allowed_here(request, CREATE):
         missing = _("You need the permission %(action)s.") % {"action": CREATE}
         text = sentences(missing, _("The owner of the account can give it to you."))
@@ -224,30 +240,46 @@ def _bare(request: ConsoleRequest, state: Overview, gates: list[str]) -> Iterato
     yield Advice(
         format_html('<a href="{}?logged=no">{}</a>', url, title) if url else title,
         text % {"count": f"{first.bare:,}", "name": first.vpc.name or first.vpc.pk},
-        create_url(request, FlowLog.ResourceType.VPC, first.vpc.pk),
+        create,
         _("Create a flow log"),
         panel=True,
     )
 
 
-def _blocked(request: ConsoleRequest, blocked: list[Blocked]) -> Iterator[Advice]:
-    url = _list_url(request, "instance")
-    for each in blocked[:SHOWN_BLOCKED]:
+def _blocked(request: ConsoleRequest, state: Overview) -> Iterator[Advice]:
+    """Name the VPCs whose instances keep flow logs out, first those that have some: these may miss traffic."""
+    found = [each for each in state.vpcs if each.blocked and (each.flow_logs or each.bare)]
+    if found and not may_list(request, "vpc"):
         yield Advice(
-            _("VPC %(name)s can have no new flow log") % {"name": each.vpc.name or each.vpc.pk},
-            said("InstanceFamily", {"instances": each.named}),
-            url and f"{url}?{urlencode({'vpc': each.vpc.pk})}",
+            _("Some VPCs can have no new flow log"),
+            _(
+                "They contain ECS instances of families that do not support flow logs. "
+                "Upgrade or release these instances."
+            ),
+            _list_url(request, "instance"),
             _("ECS instances"),
             "warning",
         )
+        return
+    for each in sorted(found, key=lambda each: not each.flow_logs)[:SHOWN_BLOCKED]:
+        yield _about_blocked(request, each)
+
+
+def _about_blocked(request: ConsoleRequest, state: VpcState) -> Advice:
+    name = {"name": state.vpc.name or state.vpc.pk}
+    title = _("VPC %(name)s can have no new flow log")
+    if state.flow_logs:
+        title = _("Flow logs of VPC %(name)s may miss traffic, and it can have no new one")
+    url = _list_url(request, "instance")
+    blocked: Any = state.blocked
+    text = said("InstanceFamily", {"instances": blocked.named if url else blocked.number})
+    label = _("ECS instances")
+    return Advice(title % name, text, url and f"{url}?{urlencode({'vpc': state.vpc.pk})}", label, "warning")
 
 
 def _list_url(request: ConsoleRequest, slug: str) -> str:
     """Return the address of a list of network resources, empty where the user may not see it."""
-    kind = KINDS[slug]
-    return (
-        _page(f"{slug}-list", request.region.pk) if access.allowed_here(request, kind.actions["list"]) else ""
-    )
+    return _page(f"{slug}-list", request.region.pk) if may_list(request, slug) else ""
 
 
 def _page(name: str, *args: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -17,12 +17,14 @@ from django.utils.translation import gettext_lazy as _
 from console.access import ACTIVATE, AUTHORIZE, may, resource_name
 from console.requests import ConsoleRequest
 from console.wording import sentences
-from flowlogs import listing, scope
+from flowlogs import listing, old_families, scope
+from flowlogs.first_delivery import Awaited, awaited
 from flowlogs.forms import TRAFFIC_PATHS, said
 from flowlogs.models import FlowLog, Logstore
 from flowlogs.rules import DELIVERY_REASONS, DELIVERY_REMEDIES, GATE_CODES, STOPPING_REASONS
 from flowlogs.services.flow_logs import TRANSIENT
 from flowlogs.usage import Volume
+from flowlogs.views.network_access import may_list
 
 DOTS = {FlowLog.Status.ACTIVE: "success", FlowLog.Status.INACTIVE: "off"}
 STARTED = (FlowLog.Status.ACTIVE, FlowLog.Status.MODIFYING, FlowLog.Status.DEACTIVATING)
@@ -92,14 +94,18 @@ class Acts(dict[str, Act]):
 class Addresses:
     """The addresses that rows lead to, worked out once for all rows of a page."""
 
-    def __init__(self, region_id: str) -> None:
-        self.region_id = region_id
+    def __init__(self, request: ConsoleRequest) -> None:
+        self.region_id = region_id = request.region.pk
+        self.named = {slug for slug in RESOURCE_PAGES.values() if may_list(request, slug)}
+        """The kinds whose resources the user may see, so that rows call them by name."""
         self.list = reverse(LIST, args=[region_id])
         self._above = self.list.removesuffix("flow-logs/")
         self._pages: dict[str, str] = {}
 
     def resource(self, kind: str, resource_id: str) -> str:
-        """Return the page of a network resource; empty while there is none of its kind."""
+        """Return the page of a network resource; empty where the user may not list its kind."""
+        if kind not in self.named:
+            return ""
         if kind not in self._pages:
             try:
                 self._pages[kind] = reverse(f"flowlogs:{kind}-detail", args=[self.region_id, PLACE])
@@ -123,14 +129,20 @@ class ShownFlowLog:
 
     def __init__(self, flow_log: FlowLog, request: ConsoleRequest, addresses: Addresses) -> None:
         self.flow_log = flow_log
-        self.is_transient = flow_log.status in TRANSIENT
+        self.is_transient = flow_log.status in TRANSIENT and flow_log.deleted_at is None
         self.is_started = flow_log.status in STARTED
         self.dot = DOTS.get(FlowLog.Status(flow_log.status), "pending")
-        self.resource_name: str = getattr(flow_log, "resource_name", None) or ""
+        kind = RESOURCE_PAGES[FlowLog.ResourceType(flow_log.resource_type)]
+        self.resource_name = (
+            (getattr(flow_log, "resource_name", None) or "") if kind in addresses.named else ""
+        )
         self.url = f"{addresses.list}{flow_log.pk}/"
         self.toggle = "stop" if self.is_started else "start"
         self.volume = Volume()
         self.fee = Decimal("0.00")
+        self.awaited = Awaited(has_delivered=False, due=None)
+        self.names: dict[str, str] = {}
+        """What the flow logs are called that decide how often its ENIs are captured."""
         self._request = request
         self._addresses = addresses
 
@@ -153,6 +165,8 @@ class ShownFlowLog:
     @property
     def resource_url(self) -> str:
         """The page of what it watches; empty where there is none."""
+        if self.flow_log.deleted_at and getattr(self.flow_log, "resource_name", None) is None:
+            return ""
         kind = RESOURCE_PAGES[FlowLog.ResourceType(self.flow_log.resource_type)]
         return self._addresses.resource(kind, self.flow_log.resource_id)
 
@@ -179,6 +193,8 @@ class ShownFlowLog:
     @property
     def vpc_url(self) -> str:
         """The page of its VPC; empty where there is none."""
+        if self.flow_log.deleted_at and self.flow_log.vpc.deleted_at:
+            return ""
         return self._addresses.resource("vpc", self.flow_log.vpc_id)
 
     @property
@@ -186,10 +202,15 @@ class ShownFlowLog:
         """The single sampling paths, none for All Scenarios."""
         return [TRAFFIC_PATHS.get(key, key) for key in self.flow_log.traffic_paths]
 
-    @property
+    @cached_property
     def real_intervals(self) -> list[scope.RealInterval]:
         """How its ENIs are captured otherwise than it says."""
-        return scope.real_intervals(self.flow_log)
+        return [] if self.flow_log.deleted_at else scope.real_intervals(self.flow_log)
+
+    @property
+    def several_intervals(self) -> str:
+        """Of how many ENIs that is said, where it is said of several."""
+        return scope.several(self.real_intervals)
 
     @property
     def is_recreated(self) -> bool:
@@ -236,7 +257,7 @@ class ShownFlowLog:
         return Act(url, NOW_CHANGING if self.is_transient else "")
 
 
-def flow_logs_of(request: ConsoleRequest) -> QuerySet[Any]:
+def flow_logs_of(request: ConsoleRequest, *, even_deleted: bool = False) -> QuerySet[Any]:
     """Return the flow logs of the account in the region, with what they watch and whether their Logstore exists.
 
     Each row costs a few lookups: narrow it down to the rows that are shown before it is evaluated.
@@ -247,14 +268,42 @@ def flow_logs_of(request: ConsoleRequest) -> QuerySet[Any]:
         project__name=OuterRef("project_name"),
         name=OuterRef("logstore_name"),
     )
-    found = FlowLog.objects.filter(account=request.account, region=request.region)
+    flow_logs = FlowLog.everything if even_deleted else FlowLog.objects
+    found = flow_logs.filter(account=request.account, region=request.region)
     return found.annotate(resource_name=listing.resource_name(), has_target=Exists(target))
 
 
 def shown(flow_logs: Iterable[FlowLog], request: ConsoleRequest) -> list[ShownFlowLog]:
     """Return flow logs as the pages show them."""
-    addresses = Addresses(request.region.pk)
-    return [ShownFlowLog(flow_log, request, addresses) for flow_log in flow_logs]
+    addresses = Addresses(request)
+    rows = [ShownFlowLog(flow_log, request, addresses) for flow_log in flow_logs]
+    _name_deciders(rows)
+    _tell_first_deliveries(rows)
+    return rows
+
+
+def _name_deciders(rows: Sequence[ShownFlowLog]) -> None:
+    """Give rows the names of the flow logs that decide how often their ENIs are captured: one query for all."""
+    named = {pk for row in rows for each in row.real_intervals for pk in each.named}
+    if not named:
+        return
+    names = dict(FlowLog.everything.filter(pk__in=named).values_list("pk", "name"))
+    for row in rows:
+        row.names = names
+
+
+def _tell_first_deliveries(rows: Sequence[ShownFlowLog]) -> None:
+    """Give rows that wait for their first delivery what there is to tell about it: one query for all."""
+    waiting = [row.flow_log.pk for row in rows if row.is_started and not row.flow_log.delivery_status]
+    found = awaited(waiting) if waiting else {}
+    for row in rows:
+        row.awaited = found.get(row.flow_log.pk, row.awaited)
+
+
+def blocking(request: ConsoleRequest, vpcs: QuerySet[Any]) -> dict[str, Any]:
+    """Return which of these VPCs have instances that keep flow logs out, and whether the user may see which."""
+    names = may_list(request, "vpc") and may_list(request, "instance")
+    return {"blocking": old_families.blocking(request.account, vpcs), "names_blocking": names}
 
 
 def count_volumes(

@@ -57,6 +57,10 @@ def test_a_ram_user_sees_whom_to_ask(
     expect(visitor.page.get_by_text("Ask alice")).to_be_visible()
     expect(visitor.page.get_by_role("button", name="Confirm Authorization Policy")).to_be_disabled()
     assert visitor.findings() == []
+    reader.policies.clear()
+    visitor.go("/")
+    expect(visitor.page.get_by_text("Ask alice, the owner of the account")).to_be_visible()
+    assert visitor.findings() == []
 
 
 @EVERYWHERE

@@ -168,7 +168,7 @@ def test_attaching_offers_what_is_not_attached(as_owner: Client, reader: User, c
     assert "Choose at least one policy" in text(as_owner.post(url, {}))
 
 
-@pytest.mark.parametrize("value", ["0", "x", "999999"])
+@pytest.mark.parametrize("value", ["0", "x", "999999", "9" * 25, "-" + "9" * 25])
 def test_a_policy_that_is_not_offered_is_not_attached(as_owner: Client, reader: User, value: str) -> None:
     before = reader.policies.count()
     response = as_owner.post(f"/ram/users/{reader.pk}/attach/", {"policies": [value]})
@@ -206,10 +206,10 @@ def test_what_a_reader_may_not_do_is_disabled_with_the_action(
     client.force_login(auditor)
     page = text(client.get(f"/ram/users/{reader.pk}/"))
     for action in ("UpdateUser", "DeleteUser", "AttachPolicyToUser", "DetachPolicyFromUser"):
-        assert f'disabled title="You need the permission ram:{action}."' in page
+        assert f">You need the permission ram:{action}.</span>" in page
     page = text(client.get(f"/ram/policies/{custom.pk}/"))
     for action in ("CreatePolicyVersion", "DeletePolicy"):
-        assert f'disabled title="You need the permission ram:{action}."' in page
+        assert f">You need the permission ram:{action}.</span>" in page
 
 
 def test_policies_are_listed_with_how_many_have_them(
@@ -258,6 +258,24 @@ def test_a_policy_is_created_and_changed(as_owner: Client) -> None:
     policy.refresh_from_db()
     assert (policy.document, policy.name) == (DENY, "mine")
     assert "Created" in text(as_owner.get(f"/ram/policies/{policy.pk}/"))
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+@pytest.mark.parametrize("word", ["vpc:Nonsense", "vpc:Nonsense*", "zzz:Foo"])
+def test_an_action_that_the_console_does_not_have_is_warned_of_while_writing_and_when_saved(
+    as_owner: Client, custom: Policy, effect: str, word: str
+) -> None:
+    said = f"This console has no action {word}."
+    document = json.dumps(
+        {"Version": "1", "Statement": [{"Effect": effect, "Action": word, "Resource": "*"}]}
+    )
+    checked = as_owner.post("/ram/policies/create/", {"check": "1", "name": "x", "document": document})
+    assert f'<p class="banner-title">{said}</p>' in text(checked)
+    for path, name in (("create/", "mine"), (f"{custom.pk}/edit/", "")):
+        sent = {"name": name, "description": "", "document": document}
+        page = text(as_owner.post(f"/ram/policies/{path}", sent, follow=True))
+        toasts = page.partition('id="toasts"')[2]
+        assert f"{said} What policies say of that has no effect here." in toasts
 
 
 def test_an_action_that_the_console_does_not_have_is_warned_of_and_saved(as_owner: Client) -> None:

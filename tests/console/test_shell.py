@@ -1,5 +1,6 @@
 """What every page has: headers, navigation, regions, static files, error pages."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -167,6 +168,73 @@ def test_home_leads_to_the_asked_or_the_last_region(client: Client, owner: User)
     assert client.get("/")["Location"].startswith("/us-east-1/")
     client.cookies["flowlog_region"] = "gone"
     assert client.get("/")["Location"].startswith("/cn-hangzhou/")
+
+
+def test_home_is_the_first_page_of_the_navigation_that_the_user_may_see(
+    client: Client, owner: User, reader: User
+) -> None:
+    client.force_login(owner)
+    assert client.get("/")["Location"] == "/cn-hangzhou/overview/"
+    allow(reader, "ecs:DescribeInstances", "acs:ecs:cn-beijing:*:*")
+    client.force_login(reader)
+    assert client.get("/")["Location"] == "/cn-beijing/instances/"
+    page = client.get("/?region=cn-hangzhou")
+    assert (page.status_code, "In this region, no policy allows you any page." in page.content.decode()) == (
+        200,
+        True,
+    )
+
+
+def test_who_may_see_no_page_learns_why_and_whom_to_ask(
+    client: Client,
+    owner: User,
+    reader: User,
+    django_assert_num_queries: Callable[[int], Any],
+) -> None:
+    reader.policies.clear()
+    client.force_login(reader)
+    assert client.get("/cn-hangzhou/flow-logs/").status_code == 403
+    client.get("/")
+    with django_assert_num_queries(7):
+        page = client.get("/")
+    assert page.status_code == 200
+    assert (
+        "Ask alice, the owner of the account, for a policy that allows vpc:DescribeFlowLogs."
+        in page.content.decode()
+    )
+    main = page.content.decode().partition("<main")[2].partition("</main>")[0]
+    assert 'action="/logout/"' in main
+    assert 'href="/password/"' in main
+    assert 'href="/"' not in main
+
+
+@pytest.mark.parametrize("path", ["/find/", "/authorize/done/", "/ram/users/", "/password/", "/nothing/"])
+def test_pages_without_a_region_have_the_region_menu_with_the_last_one(
+    client: Client, owner: User, path: str
+) -> None:
+    client.force_login(owner)
+    client.cookies["flowlog_region"] = "cn-beijing"
+    page = client.get(path).content.decode()
+    assert '<span class="region-name">China (Beijing)</span>' in page
+    assert '<a class="menu-item" href="/?region=cn-shanghai">' in page
+    assert '<a class="side-link" href="/cn-beijing/overview/">' in page
+
+
+def test_the_navigation_of_a_page_without_a_region_is_that_of_the_last_one(
+    client: Client, reader: User
+) -> None:
+    allow(reader, "vpc:DescribeVpcs", "acs:vpc:cn-beijing:*:*")
+    client.force_login(reader)
+    client.cookies["flowlog_region"] = "cn-beijing"
+    assert 'href="/cn-beijing/vpcs/"' in client.get("/password/").content.decode()
+    client.cookies["flowlog_region"] = "cn-hangzhou"
+    assert "/vpcs/" not in client.get("/password/").content.decode()
+
+
+def allow(user: User, action: str, resource: str) -> None:
+    """Let a user do nothing but this."""
+    document = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]}
+    user.policies.set([Policy.objects.create(account=user.account, name="only", document=document)])
 
 
 def test_reference_data_is_added_once_and_changes_are_kept(db: None) -> None:

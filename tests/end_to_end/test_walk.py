@@ -101,7 +101,7 @@ def visitor(up: Installation, windows: Windows) -> Iterator[Callable[..., Visito
         person.page.locator("input[name=username]").fill("admin")
         person.page.locator("input[name=password]").fill(up.password)
         person.page.get_by_role("button", name="Log in").click()
-        person.page.wait_for_url("**/flow-logs/")
+        person.page.wait_for_url("**/overview/")
         return person
 
     yield open_as_owner

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from console.models import Policy, User
-from flowlogs.models import Logstore, NetworkInterface, Vpc
-from tests.flowlogs.conftest import MakeFlowLog
+from console.models import Account, Policy, User
+from flowlogs.models import Exporter, Gateway, Logstore, NetworkInterface, Vpc, VSwitch
+from tests.flowlogs.conftest import MakeFlowLog, make_interface
 
 
 def found(client: Client, text: str) -> str:
@@ -44,6 +44,84 @@ def test_an_eni_is_found(client: Client, owner: User, vpc: Vpc, text: str) -> No
     NetworkInterface.objects.filter(pk=eni.pk).update(name="web-front-1", public_ip="47.1.2.3")
     client.force_login(owner)
     assert f'href="/cn-hangzhou/enis/{eni.pk}/"' in found(client, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("10.0.0.77", "10.0.0.77"),
+        ("10.0.0.", "10.0.0.1"),
+        ("fd00::5", "fd00::5"),
+        ("47.1.2.", "47.1.2.3"),
+        ("eni-vsw-vpc-1-a-1", ""),
+    ],
+    ids=["secondary", "begin", "IPv6", "begin of public", "identifier"],
+)
+def test_an_eni_that_an_address_finds_says_which(
+    client: Client, owner: User, vpc: Vpc, text: str, told: str
+) -> None:
+    eni = NetworkInterface.objects.get(pk="eni-vsw-vpc-1-a-1")
+    for kind, address in (("secondary", "10.0.0.77"), ("ipv6", "fd00::5")):
+        eni.addresses.create(vpc=vpc, address=address, kind=kind)
+    NetworkInterface.objects.filter(pk=eni.pk).update(public_ip="47.1.2.3")
+    client.force_login(owner)
+    [line] = [each for each in found(client, text).split("<li>") if f'/enis/{eni.pk}/"' in each]
+    said = f"cn-hangzhou · {told}" if told else "cn-hangzhou"
+    assert f"<small>{said}</small>" in line
+
+
+@pytest.mark.parametrize(("count", "is_more"), [(6, False), (7, True)])
+def test_more_than_is_shown_is_told_with_the_list(
+    client: Client, owner: User, many_flow_logs: Callable[[int], None], count: int, is_more: bool
+) -> None:
+    many_flow_logs(count)
+    client.force_login(owner)
+    page = found(client, "log-")
+    assert page.count("<li>") == 6
+    link = '<a href="/cn-hangzhou/flow-logs/?search=log-">cn-hangzhou</a>'
+    assert (link in page) == ("More:" in page) == is_more
+    if is_more:
+        assert client.get("/cn-hangzhou/flow-logs/", {"search": "log-"}).content.count(b'name="ids"') == 7
+
+
+@pytest.mark.parametrize(
+    ("slug", "text"), [("enis", "web & 1"), ("vswitches", "web & 1"), ("gateways", "web & 1")]
+)
+def test_more_leads_to_the_list_of_the_kind(
+    client: Client, owner: User, vpc: Vpc, slug: str, text: str
+) -> None:
+    vswitch = vpc.vswitches.earliest("pk")
+    for number in range(3, 10):
+        make_interface(vswitch, number)
+        VSwitch.objects.create(
+            pk=f"vsw-{number}", vpc=vpc, cidr_block=f"10.1.{number}.0/24", name=f"{text}{number}"
+        )
+        Gateway.objects.create(pk=f"ngw-{number}", vpc=vpc, kind="nat", name=f"{text}{number}")
+    NetworkInterface.objects.update(name=text)
+    client.force_login(owner)
+    page = found(client, text)
+    assert f'<a href="/cn-hangzhou/{slug}/?search=web+%26+1">cn-hangzhou</a>' in page
+    assert client.get(f"/cn-hangzhou/{slug}/", {"search": text}).status_code == 200
+
+
+def test_more_exporters_are_told_without_a_list(client: Client, owner: User, account: Account) -> None:
+    for number in range(7):
+        Exporter.objects.create(
+            pk=f"exp-{number}",
+            account=account,
+            region_id="cn-hangzhou",
+            address=f"192.0.2.{number}",
+            name="e",
+        )
+    client.force_login(owner)
+    page = found(client, "192.0.2.")
+    assert page.count("<li>") == 6
+    assert "There are more" in page
+
+
+def test_what_is_not_found_is_said_of_what_may_be_seen(client: Client, owner: User) -> None:
+    client.force_login(owner)
+    assert 'Nothing that you may see is called "x"' in found(client, "x")
 
 
 def test_nothing_of_another_account_is_found(

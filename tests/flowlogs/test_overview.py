@@ -262,6 +262,35 @@ def test_the_number_of_a_vpc_is_said_beside_that_of_the_region(
     assert "3 of them are in VPC" in page
 
 
+def test_flow_logs_of_a_vpc_with_such_instances_are_said_to_miss_traffic(
+    client: Client, owner: User, account: Account, vpc: Vpc, make_flow_log: MakeFlowLog
+) -> None:
+    make_flow_log()
+    exporter = Exporter.objects.create(pk="exp-1", account=account, address="192.0.2.1")
+    ExporterBinding.objects.create(exporter=exporter, vpc=vpc)
+    client.force_login(owner)
+    assert "Every ENI of this region is logged" in client.get(PAGE).content.decode()
+    vpc.instances.filter(pk="i-vsw-vpc-1-a-1").update(instance_type="ecs.n1.small")
+    page = client.get(PAGE).content.decode()
+    assert "Every ENI of this region is logged" not in page
+    assert "Flow logs of VPC vpc-1 may miss traffic, and it can have no new one" in page
+    assert "i-vsw-vpc-1-a-1 (ecs.n1.small). Upgrade or release these instances." in page
+    scope = client.get(f"/cn-hangzhou/flow-logs/{FlowLog.objects.get().pk}/scope/").content.decode()
+    assert "i-vsw-vpc-1-a-1 (ecs.n1.small)" in scope
+
+
+def test_failing_deliveries_lead_to_the_list_of_them(
+    client: Client, owner: User, make_flow_log: MakeFlowLog
+) -> None:
+    flow_log = make_flow_log(name="front")
+    client.force_login(owner)
+    address = '<a href="/cn-hangzhou/flow-logs/?status=failed">'
+    assert address not in client.get(PAGE).content.decode()
+    FlowLog.objects.filter(pk=flow_log.pk).update(delivery_status="FAILED")
+    assert address in client.get(PAGE).content.decode()
+    assert "front" in client.get("/cn-hangzhou/flow-logs/?status=failed").content.decode()
+
+
 def test_a_revoked_role_is_said_once_and_by_its_name(
     client: Client, owner: User, make_flow_log: MakeFlowLog
 ) -> None:

@@ -90,6 +90,7 @@ PAGES = {
         EXPORTER,
     ),
     "exporter-unbind": Page("vpc:UnbindExporter", {}, ("exporter_id", "binding_id"), only_post=True),
+    "exporter-remove": Page("vpc:ReleaseExporter", {}, EXPORTER, only_post=True),
     "overview": Page("vpc:DescribeFlowLogs"),
     "usage": Page("vpc:DescribeFlowLogs"),
     "usage-export": Page("vpc:DescribeFlowLogs"),
@@ -224,6 +225,8 @@ def test_the_owner_does_what_a_page_is_for(
 ) -> None:
     if name == "flow-log-start":
         FlowLog.objects.update(status="Inactive")
+    if name == "exporter-remove":
+        ExporterBinding.objects.all().delete()
     client.force_login(owner)
     before = state()
     assert ask(client, name, scene).status_code == 302

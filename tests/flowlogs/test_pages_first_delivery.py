@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from console.models import User
 from flowlogs import services
-from flowlogs.models import FlowLog, Logstore, Vpc
+from flowlogs.models import Closing, Delivery, FlowLog, Logstore, Vpc, Window
 from tests.flowlogs.conftest import MakeFlowLog, make_interface
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -109,6 +109,34 @@ def test_one_that_is_not_started_is_to_be_started(
     html = details(client, flow_log)
     assert SAID not in html
     assert "Start the flow log to capture traffic." in html
+
+
+@pytest.mark.parametrize("page", ["", "{pk}/"], ids=["list", "details"])
+def test_one_that_has_delivered_and_was_started_again_says_since_when_nothing_came(
+    client: Client, owner: User, make_flow_log: MakeFlowLog, page: str
+) -> None:
+    def shown() -> str:
+        client.force_login(owner)
+        return client.get("/cn-hangzhou/flow-logs/" + page.format(pk=flow_log.pk)).content.decode()
+
+    with time_machine.travel(NOON, tick=False) as clock:
+        flow_log = make_flow_log(interval=5)
+        assert "No delivery yet, due about 12:06 UTC" in shown()
+        window = Window.objects.create(vpc=flow_log.vpc, interval=5, start=int(NOON.timestamp()))
+        closing = Closing.objects.create(window=window, number=0)
+        Delivery.objects.create(flow_log=flow_log, closing=closing, state=Delivery.State.DELIVERED)
+        services.delivery_succeeded([flow_log.pk])
+        assert "No delivery" not in shown()
+        clock.move_to(NOON + timedelta(minutes=20))
+        services.stop(flow_log, None)
+        services.finish_transition(flow_log.pk)
+        clock.move_to(NOON + timedelta(minutes=33))
+        services.start(flow_log, None)
+        services.finish_transition(flow_log.pk)
+        assert "No delivery since it was started, due about 12:36 UTC" in shown()
+        clock.move_to(NOON + timedelta(minutes=40))
+        html = shown()
+        assert "No delivery since it was started<" in html, "what is late is not due any more"
 
 
 def test_it_costs_the_same_queries_for_many_interfaces(

@@ -56,6 +56,38 @@ def test_a_panel_is_sent_on_as_a_whole(page: Client, vpc: Vpc, logstore: Logstor
     assert page.post(CREATE, FORM, headers=FRAGMENT)["HX-Redirect"] == LIST
 
 
+ASKED = "search=a&sort=name&page_size=50&columns=status.tags"
+
+
+def test_it_goes_on_to_the_list_as_it_was_below_the_panel(page: Client, vpc: Vpc, logstore: Logstore) -> None:
+    below = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{LIST}?{ASKED}&page=2"}
+    panel = page.get(CREATE, headers=below).content.decode()
+    kept = f"{LIST}?{ASKED}".replace("&", "&amp;")
+    assert f'name="next" value="{kept}"' in panel
+    assert f'data-close href="{kept}"' in panel
+    sent = FORM | {"next": f"{LIST}?{ASKED}"}
+    again = page.post(CREATE, sent | {"name": "x"}, headers=FRAGMENT).content.decode()
+    assert f'name="next" value="{kept}"' in again, "an error keeps it"
+    assert page.post(CREATE, sent, headers=FRAGMENT)["HX-Redirect"] == f"{LIST}?{ASKED}"
+
+
+def test_without_scripts_the_link_says_where_to_go_on(page: Client, vpc: Vpc, logstore: Logstore) -> None:
+    html = page.get(f"{LIST}?{ASKED}").content.decode()
+    [link] = re.findall(rf'href="({CREATE}\?next=[^"]*)"', html)
+    form = page.get(link).content.decode()
+    assert f'name="next" value="{LIST}?{ASKED}"'.replace("&", "&amp;") in form
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example/", "//evil.example/", "/cn-hangzhou/overview/", "javascript:x"]
+)
+def test_it_goes_on_to_nothing_but_the_list(
+    page: Client, vpc: Vpc, logstore: Logstore, elsewhere: str
+) -> None:
+    assert page.post(CREATE, FORM | {"next": elsewhere})["Location"] == LIST
+    assert f'name="next" value="{LIST}"' in page.get(CREATE, {"next": elsewhere}).content.decode()
+
+
 def test_it_creates_project_and_logstore_too(page: Client, vpc: Vpc) -> None:
     target = {"project_name": "fresh", "logstore_name": "vpc-flows", "analysis_report": "on"}
     page.post(CREATE, FORM | target | {"project_mode": "create", "logstore_mode": "create"})
@@ -486,6 +518,32 @@ def test_several_enis_make_a_flow_log_each(page: Client, vpc: Vpc, logstore: Log
     }
 
 
+def test_numbers_follow_the_order_in_which_resources_were_shown(
+    page: Client, vpc: Vpc, logstore: Logstore
+) -> None:
+    first, second = ENIS["resource_id"]
+    NetworkInterface.objects.filter(pk=first).update(name="z")
+    NetworkInterface.objects.filter(pk=second).update(name="a")
+    html = page.get(f"{CREATE}?{urlencode(ENIS, doseq=True)}").content.decode()
+    shown = re.findall(r'name="resource_id" value="(eni-[^"]*)"[^>]*? checked', html)
+    assert shown == [second, first], "by name"
+    page.post(CREATE, FORM | ENIS | {"resource_id": shown})
+    assert list(FlowLog.objects.order_by("name").values_list("resource_id", flat=True)) == shown
+
+
+def test_numbers_follow_the_order_of_the_instances_and_the_names_of_their_enis(
+    page: Client, vpc: Vpc, logstore: Logstore
+) -> None:
+    vpc.network_interfaces.filter(pk="eni-vsw-vpc-1-b-1").update(instance="i-vsw-vpc-1-a-2", name="a")
+    chosen = {"resource_type": "Instance", "resource_id": ["i-vsw-vpc-1-a-2", "i-vsw-vpc-1-a-1"]}
+    page.post(CREATE, FORM | chosen)
+    assert list(FlowLog.objects.order_by("name").values_list("resource_id", flat=True)) == [
+        "eni-vsw-vpc-1-b-1",
+        "eni-vsw-vpc-1-a-2",
+        "eni-vsw-vpc-1-a-1",
+    ]
+
+
 def test_ecs_instances_stand_for_all_their_enis(page: Client, vpc: Vpc, logstore: Logstore) -> None:
     vpc.network_interfaces.filter(pk="eni-vsw-vpc-1-b-1").update(instance="i-vsw-vpc-1-a-1")
     chosen = {"resource_type": "Instance", "resource_id": ["i-vsw-vpc-1-a-1", "i-vsw-vpc-1-a-2"]}
@@ -583,6 +641,68 @@ def test_what_it_comes_to_is_shown_live_and_without_scripts(
     assert "No traffic of these ENIs is known yet." in whole
     assert '{"refresh": "cost"}' not in whole
     assert FlowLog.objects.count() == 1
+
+
+def test_other_flow_logs_of_these_enis_are_always_named(
+    page: Client, vpc: Vpc, logstore: Logstore, make_flow_log: Callable[..., FlowLog]
+) -> None:
+    elsewhere = FORM | {"refresh": "live", "logstore_mode": "create", "logstore_name": "elsewhere"}
+    assert "None that is started covers them." in text(page.post(CREATE, elsewhere, headers=FRAGMENT))
+    same = make_flow_log(name="same", resource_type="VSwitch", resource_id="vsw-vpc-1-a", interval=10)
+    html = text(page.post(CREATE, elsewhere, headers=FRAGMENT))
+    assert "Recorded twice" not in html
+    assert f'/{same.pk}/" target="_blank" rel="noopener">same</a>' in html
+    assert "2 of 3 ENIs, 10 min, to logs/flows" in html
+
+
+def test_a_shorter_interval_says_that_the_others_are_not_in_the_table(
+    page: Client, vpc: Vpc, logstore: Logstore, make_flow_log: Callable[..., FlowLog]
+) -> None:
+    make_flow_log(name="slow", interval=10)
+    said_so = "Not in this table: the other flow logs"
+    asked = FORM | {"refresh": "cost"}
+    assert said_so in text(page.post(CREATE, asked | {"interval": "1"}, headers=FRAGMENT))
+    assert said_so not in text(page.post(CREATE, asked | {"interval": "10"}, headers=FRAGMENT))
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        pytest.param(
+            {"by_samples": [1, 5], "sampled_minutes": 30, "captured_minutes": 10},
+            "1, 5 min: an estimate, which may be too high or too low. Records so far are of up to 10 minutes;",
+            id="by samples",
+        ),
+        pytest.param(
+            {"approximate": [1, 5], "captured_minutes": 10},
+            "1, 5 min: an estimate; it will probably be less. Records so far are of up to 10 minutes.",
+            id="by records alone",
+        ),
+    ],
+)
+def test_an_estimate_says_what_it_is_based_on_and_no_margin_that_does_not_hold(
+    page: Client,
+    vpc: Vpc,
+    logstore: Logstore,
+    monkeypatch: pytest.MonkeyPatch,
+    told: dict[str, Any],
+    words: str,
+) -> None:
+    made = Estimate(enis=3, measured=3, seconds=86_400, **told)
+    monkeypatch.setattr(flow_log_create, "_estimate", lambda *_args: made)
+    html = text(page.post(CREATE, FORM | {"refresh": "cost"}, headers=FRAGMENT))
+    assert words in html
+    assert "within" not in html
+
+
+def test_denied_traffic_of_single_paths_is_told_what_to_change(
+    page: Client, vpc: Vpc, logstore: Logstore
+) -> None:
+    html = text(
+        page.post(CREATE, FORM | {"traffic_type": "Drop", "path_mode": "single", "traffic_paths": "vbr"})
+    )
+    assert "Choose All Scenarios, or another data transfer type." in html
+    assert "choose Denied Traffic" not in html
 
 
 def test_the_cost_follows_later(page: Client, vpc: Vpc, logstore: Logstore, account: Account) -> None:

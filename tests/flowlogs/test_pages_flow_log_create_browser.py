@@ -142,7 +142,7 @@ def test_what_was_entered_is_dropped_only_after_a_question(
     page.keyboard.press("Escape")
     expect(question).to_be_hidden()
     expect(panel.get_by_label("Name (optional)")).to_have_value("web")
-    expect(page).to_have_url(re.compile("/create/$"))
+    expect(page).to_have_url(re.compile(r"/create/\?next="))
     leave()
     expect(page.get_by_role("button", name="Keep editing")).to_be_focused()
     page.keyboard.press("Tab")

@@ -79,7 +79,7 @@ def test_a_flow_log_is_created_stopped_and_deleted_without_a_reload(
     panel.get_by_label("Project name").fill("web-flow-logs")
     panel.get_by_label("Logstore name").fill("No")
     panel.get_by_role("button", name="OK").click()
-    expect(panel.get_by_text("The Logstore name must be 3 to 63 characters")).to_be_visible()
+    expect(panel.get_by_text("The Logstore name must be 3 to 63 characters").first).to_be_visible()
     panel.get_by_label("Logstore name").fill("vpc")
     panel.get_by_role("button", name="OK").click()
 
@@ -167,6 +167,7 @@ def test_it_works_without_scripts(visit: Visit, owner: User, vpc: Vpc, logstore:
     page.get_by_role("link", name="plain").click()
     page.get_by_role("link", name="View ENI Collection Scope").click()
     expect(page.get_by_text("eni-vsw-vpc-1-b-1").first).to_be_visible()
+    expect(page.locator(".skeleton:visible")).to_have_count(0)
     page.get_by_role("link", name="Count their records").click()
     expect(page.get_by_text("0 records")).to_be_visible()
     page.get_by_role("link", name="Ledger", exact=True).last.click()
@@ -198,6 +199,28 @@ def test_it_works_without_scripts(visit: Visit, owner: User, vpc: Vpc, logstore:
     page.get_by_label("Type 1 to confirm").fill("1")
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("Deleting", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1440, 1280])
+def test_actions_stay_in_reach_however_wide_the_table_is(
+    visit: Visit, owner: User, make_flow_log: MakeFlowLog, width: int
+) -> None:
+    make_flow_log(name="whole-of-the-production-network")
+    make_flow_log(
+        name="one-with-a-long-name",
+        resource_type="NetworkInterface",
+        resource_id="eni-vsw-vpc-1-a-1",
+        interval=1,
+    )
+    visitor = visit(owner)
+    visitor.page.set_viewport_size({"width": width, "height": 900})
+    for columns in ("", "?columns=resource.traffic.sampling.status.logstore.volume.created.tags"):
+        visitor.go(LIST + columns)
+        link = visitor.page.get_by_role("link", name="View ENI Collection Scope")
+        found, room = link.bounding_box(), visitor.page.locator(".table-wrap").bounding_box()
+        assert found and room
+        assert found["x"] + found["width"] <= room["x"] + room["width"], columns
+        link.click(trial=True)
 
 
 def test_the_interval_is_edited_in_the_row(visit: Visit, owner: User, make_flow_log: MakeFlowLog) -> None:

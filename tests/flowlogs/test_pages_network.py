@@ -67,7 +67,8 @@ PAGES = [
     for page in ("list", "create", "detail", "edit", "delete", "import", "export")
     if not (page == "detail" and kind.part_of)
 ]
-NETWORK_PAGES = {f"{slug}-{page}" for slug, page in PAGES}
+NETWORK_PAGES = {f"{slug}-{page}" for slug, page in PAGES} | {f"{slug}-batch" for slug in KINDS}
+"""The addresses; those of batches have tests of their own."""
 ACTION_OF = {"list": "list", "detail": "list", "export": "list", "import": "create"}
 WRITES = [(slug, page) for slug, page in PAGES if page not in ("list", "detail", "export")]
 NAMED = [(slug, page) for slug, page in PAGES if page in ("detail", "edit", "delete")]
@@ -112,6 +113,12 @@ def ask(
         "import": {"text": json.dumps([NEW[slug]])},
     }
     return client.post(url, posts[page], headers=headers)
+
+
+def confirmed(client: Client, sent: Any) -> dict[str, str]:
+    """Return what the preview of a file sends to confirm it."""
+    page = client.get(sent["Location"]).content.decode()
+    return dict(re.findall(r'type="hidden" name="(draft|effect)" value="(\w+)"', page))
 
 
 def state() -> list[Any]:
@@ -215,9 +222,8 @@ def test_the_owner_does_what_a_page_is_for(
     assert response.status_code == 302
     if page == "import":
         assert state() == before
-        draft = response["Location"].partition("draft=")[2]
         assertContains(client.get(response["Location"]), "To be created")
-        assert client.post(address(scene, slug, page), {"draft": draft}).status_code == 302
+        assert client.post(address(scene, slug, page), confirmed(client, response)).status_code == 302
     assert state() != before
 
 
@@ -452,6 +458,67 @@ def test_a_file_with_an_error_writes_nothing_even_when_confirmed(
     before = state()
     assertContains(client.post(url, {"draft": draft}), "1 error: nothing will be imported")
     assert state() == before
+
+
+def test_what_is_confirmed_is_what_the_preview_showed(
+    client: Client, scene: dict[str, Any], owner: User
+) -> None:
+    client.force_login(owner)
+    url = address(scene, "eni", "import")
+    text = json.dumps([{"id": ENI, "vswitch_id": SWITCH, "private_ip": "10.0.0.1", "name": "from-the-file"}])
+    post = confirmed(client, client.post(url, {"text": text}))
+    NetworkInterface.objects.filter(pk=ENI).update(name="by-another")
+    before = state()
+    answer = client.post(url, post, follow=True)
+    assertContains(answer, "The network was changed meanwhile.")
+    assertContains(answer, "by-another → from-the-file")
+    assertContains(
+        client.post(url, {"draft": post["draft"]}, follow=True), "The network was changed meanwhile."
+    )
+    assert state() == before
+    again = {**post, "effect": answer.context["batch"].effect}
+    assert client.post(url, again)["Location"] == address(scene, "eni", "list")
+    assert NetworkInterface.objects.get(pk=ENI).name == "from-the-file"
+
+
+def test_what_others_change_elsewhere_leaves_a_preview_as_it_is(
+    client: Client, scene: dict[str, Any], owner: User
+) -> None:
+    client.force_login(owner)
+    url = address(scene, "vpc", "import")
+    post = confirmed(client, client.post(url, {"text": json.dumps([NEW["vpc"]])}))
+    client.post(address(scene, "eni", "edit"), CHANGED["eni"])
+    assert client.post(url, post)["Location"] == address(scene, "vpc", "list")
+
+
+def test_who_may_not_do_what_a_file_says_is_told_before_they_read_it(
+    client: Client, scene: dict[str, Any], reader: User
+) -> None:
+    create = {"Effect": "Allow", "Action": "vpc:CreateVpc", "Resource": "*"}
+    reader.policies.add(
+        Policy.objects.create(
+            account=reader.account, name="creates", document={"Version": "1", "Statement": [create]}
+        )
+    )
+    client.force_login(reader)
+    url = address(scene, "vpc", "import")
+    new, changed = ([NEW["vpc"]], [{"id": "vpc-1", "name": "changed"}])
+    assertContains(client.post(url, {"text": json.dumps(new)}, follow=True), "To be created")
+    answer = client.post(url, {"text": json.dumps(changed)}, follow=True)
+    assert answer.status_code == 403
+    assert "vpc:ModifyVpcAttribute" in answer.content.decode()
+
+
+def test_a_page_says_how_much_it_takes_and_where_it_stopped(
+    client: Client, scene: dict[str, Any], owner: User
+) -> None:
+    client.force_login(owner)
+    url = address(scene, "vpc", "import")
+    assertContains(client.get(url), "At most 100,000 rows and 16 MB.")
+    answer = client.post(url, {"text": "cidr_blocks\n" + "x\n" * 1500}, follow=True)
+    assertContains(answer, "More than 1,000 errors: nothing will be imported")
+    assertContains(answer, "800 more errors are not shown.")
+    assertContains(answer, "What stands after line 1,001 was not checked.")
 
 
 def test_a_text_with_an_error_stays_in_the_form(client: Client, scene: dict[str, Any], owner: User) -> None:

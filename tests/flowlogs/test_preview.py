@@ -113,6 +113,22 @@ def test_a_flow_log_of_the_vpc_counts_for_all(
 
 
 @pytest.mark.parametrize("name", SCOPES)
+def test_every_started_flow_log_that_covers_them_is_told(
+    crowd: Vpc, account: Account, region: Region, name: str
+) -> None:
+    kind, ids = SCOPES[name]
+    enis = scope(kind, ids)
+    expected = {}
+    for flow_log in FlowLog.objects.filter(status=FlowLog.Status.ACTIVE):
+        own = [eni for eni in enis if flow_log.resource_id in (eni.vpc_id, eni.vswitch_id, eni.pk)]
+        if own:
+            expected[flow_log.name] = len(own)
+    found = preview(account, region, replace(VALUES, resource_type=kind, logstore_name="other"), ids).covering
+    assert {each.flow_log.name: each.enis for each in found} == expected
+    assert [each.enis for each in found] == sorted(expected.values(), reverse=True)
+
+
+@pytest.mark.parametrize("name", SCOPES)
 def test_queries_do_not_grow_with_enis_and_flow_logs(
     crowd: Vpc,
     account: Account,

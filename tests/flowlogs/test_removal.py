@@ -135,18 +135,18 @@ def test_a_deleted_flow_log_whose_logstore_is_gone_blocks_nothing(lab: Lab) -> N
     assert (row.status, row.delivery_error) == ("Deleting", "LogstoreNotExist")
 
 
-def test_the_ledger_page_names_what_was_deleted_without_a_link(client: Any, owner: User, lab: Lab) -> None:
+def test_the_ledger_page_leads_to_what_was_deleted(client: Any, owner: User, lab: Lab) -> None:
     gone, kept = lab.flow_log("gone", name="gone-log"), lab.flow_log("kept", name="kept-log")
     send(lab, 100, "10.0.1.1")
     delete(lab, gone)
     lab.finish()
     client.force_login(owner)
     page = client.get(f"/{lab.region.pk}/ledger/").content.decode()
-    assert 'gone-log <span class="tag">Deleted</span>' in page
-    assert gone.pk not in page
+    assert f'flow-logs/{gone.pk}/">gone-log</a> <span class="tag">Deleted</span>' in page
     assert kept.pk in page
     assert page.index("kept-log") < page.index("gone-log")
-    assert client.get(f"/{lab.region.pk}/flow-logs/{gone.pk}/").status_code == 404
+    details = client.get(f"/{lab.region.pk}/flow-logs/{gone.pk}/ledger/").content.decode()
+    assert "gone-log" in details
 
 
 def test_the_quota_counts_what_is_not_deleted(make_flow_log: MakeFlowLog) -> None:

@@ -23,6 +23,7 @@ from console.ram.services import CREATE_POLICY, DELETE_POLICY, EDIT_POLICY, LIST
 from console.ram.views.access import Act, on_policy, policies_of, refusal
 from console.ram.views.shown import SIZES, described, history, page_of, searched
 from console.requests import ConsoleRequest
+from console.wording import sentences
 
 LIST = "console:ram-policy-list"
 DETAIL = "console:ram-policy-detail"
@@ -72,6 +73,7 @@ def create(request: ConsoleRequest) -> HttpResponse:
             form.add_error(None, error)
         else:
             messages.success(request, _("Policy %(name)s is created.") % {"name": policy.name})
+            _warn(request, form.cleaned_data["document"])
             return go_to(request, DETAIL, policy_id=policy.pk)
     return _editor(request, form, {})
 
@@ -113,6 +115,7 @@ def edit(request: ConsoleRequest, policy: Policy) -> HttpResponse:
             form.add_error(None, error)
         else:
             messages.success(request, _("Policy %(name)s is changed.") % {"name": policy.name})
+            _warn(request, form.cleaned_data["document"])
             return go_to(request, DETAIL, policy_id=policy.pk)
     return _editor(request, form, {"policy": policy, "holders": policy.users.count()})
 
@@ -160,6 +163,13 @@ def _checked(request: ConsoleRequest, form: PolicyForm) -> HttpResponse:
         "warning": actions.warning(document),
     }
     return render(request, "console/ram/policy_checked.html", context)
+
+
+def _warn(request: ConsoleRequest, document: object) -> None:
+    """Say which actions of a policy that was saved the console does not know, beside the news that it was."""
+    warning = actions.warning(document)
+    if warning:
+        messages.warning(request, sentences(warning, _("What policies say of that has no effect here.")))
 
 
 def _only_custom(policy: Policy, action: str) -> None:
