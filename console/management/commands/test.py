@@ -21,8 +21,10 @@ FLOWLOG_REQUIRE_TOOLS=1 makes them fail instead.
 
 
 # A file's tests stay together, so that what they share is made once; files come in the order of
-# tests/conftest.py, which is the one that keeps all cores busy to the end; a later -n overrides ours.
-ON_ALL_CORES = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
+# tests/conftest.py, which is the one that keeps all cores busy to the end. One process more than there are cores:
+# tests with a browser or another program wait half of their time. A later -n overrides ours.
+PROCESSES = (os.cpu_count() or 1) + 1
+ON_ALL_CORES = ("-n", str(PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 class Command(BaseCommand):
