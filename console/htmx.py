@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import resolve_url
+from django.shortcuts import render, resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
 
@@ -16,3 +16,14 @@ def go_to(request: Any, to: Any, **kwargs: Any) -> HttpResponse:
     """Send the browser to another page, out of a form in a page as well as out of one in a panel."""
     url = resolve_url(to, **kwargs)
     return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
+
+
+def panel(request: Any, template: str, context: dict[str, Any]) -> HttpResponse:
+    """Show a panel that answers a form: it goes where panels are, whatever the form asked for."""
+    response = render(request, template, context)
+    if is_fragment(request):
+        response["HX-Retarget"] = "#panel-slot"
+        response["HX-Reswap"] = "innerHTML"
+        response["HX-Reselect"] = "dialog"
+        response["HX-Push-Url"] = "false"
+    return response

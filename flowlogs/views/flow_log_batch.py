@@ -9,13 +9,13 @@ from typing import Any
 from django.contrib import messages
 from django.forms import Form
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render, resolve_url
+from django.shortcuts import redirect, resolve_url
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from console.access import ActionDenied, login_first, may, resource_name
-from console.htmx import is_fragment
+from console.htmx import is_fragment, panel
 from console.requests import ConsoleRequest
 from flowlogs import services
 from flowlogs.forms.batch import BatchDeleteForm, BatchStopForm
@@ -26,6 +26,7 @@ from flowlogs.views.shown import ACTIONS, LIST
 
 MOST = 200
 STOP, DELETE = "stop", "delete"
+TEMPLATE = "flowlogs/flow_log_batch.html"
 CHANGED = "flow-logs-changed"
 """The event at which the list asks for itself again."""
 Service = Callable[[FlowLog, Any], None]
@@ -73,13 +74,16 @@ def flow_log_batch(request: Any, region_id: str) -> HttpResponse:
     context: dict[str, Any] = {"heading": HEADINGS[action], "next": next_page, "act": action}
     form = _confirmation(request, action, len(flow_logs))
     if form and not form.is_valid():
-        return _panel(request, context | {"flow_logs": flow_logs, "form": form})
+        return panel(request, TEMPLATE, context | {"flow_logs": flow_logs, "form": form})
     results = [_done(SERVICES[action], flow_log, request) for flow_log in flow_logs]
     done = [result for result in results if not result.refusal]
     if len(done) < len(results):
         for result in done:
             result.flow_log.refresh_from_db(fields=["status"])
-        return _panel(request, context | {"results": results, "done": len(done)})
+        response = panel(request, TEMPLATE, context | {"results": results, "done": len(done)})
+        if is_fragment(request):
+            response["HX-Trigger"] = CHANGED
+        return response
     messages.success(request, _success(action, len(done)))
     if form and is_fragment(request):
         # an empty panel closes it; the list below asks for itself, and has the message
@@ -130,16 +134,3 @@ def _success(action: str, number: int) -> str:
         ),
     }
     return texts[action] % {"number": number}
-
-
-def _panel(request: ConsoleRequest, context: dict[str, Any]) -> HttpResponse:
-    """Show a panel, which goes where panels are whatever the form below it asked for."""
-    response = render(request, "flowlogs/flow_log_batch.html", context)
-    if is_fragment(request):
-        response["HX-Retarget"] = "#panel-slot"
-        response["HX-Reswap"] = "innerHTML"
-        response["HX-Reselect"] = "dialog"
-        response["HX-Push-Url"] = "false"
-        if "results" in context:
-            response["HX-Trigger"] = CHANGED
-    return response

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from console.access import ActionDenied, allowed_here, login_first
-from console.htmx import go_to, is_fragment
+from console.htmx import go_to, is_fragment, panel
 from console.keys import key_of
 from console.requests import ConsoleRequest
 from flowlogs.models import FlowLog
@@ -30,6 +30,7 @@ from flowlogs.views.shown import CREATE
 
 MOST = 200
 DELETE, FLOW_LOGS = "delete", "flow-logs"
+TEMPLATE = "flowlogs/network/batch.html"
 CHANGED = "network-changed"
 """The event at which the list asks for itself again."""
 WATCHED = {"eni": str(FlowLog.ResourceType.ENI), "instance": INSTANCE}
@@ -123,12 +124,12 @@ def _delete(request: ConsoleRequest, kind: Kind, resources: list[Any], next_page
         "chosen": [(each, kind.named(each)) for each in resources],
     }
     if not form.is_valid():
-        return _panel(request, context | {"form": form})
+        return panel(request, TEMPLATE, context | {"form": form})
     try:
         service.delete_all(kind, resources, request.user)
     except service.NotAllDeletedError as error:
         reasons = [Refused(each, kind.named(each), _words(reason)) for each, reason in error.reasons]
-        return _panel(request, context | {"refused": reasons})
+        return panel(request, TEMPLATE, context | {"refused": reasons})
     messages.success(request, _deleted(kind, len(resources)))
     if is_fragment(request):
         # an empty panel closes it; the list below asks for itself, and has the message
@@ -145,14 +146,3 @@ def _words(reason: RuleError | ActionDenied) -> str:
     if isinstance(reason, RuleError):
         return reasons_of(reason)
     return _("You need the permission %(action)s.") % {"action": reason.action}
-
-
-def _panel(request: ConsoleRequest, context: dict[str, Any]) -> HttpResponse:
-    """Show a panel, which goes where panels are whatever the form below it asked for."""
-    response = render(request, "flowlogs/network/batch.html", context)
-    if is_fragment(request):
-        response["HX-Retarget"] = "#panel-slot"
-        response["HX-Reswap"] = "innerHTML"
-        response["HX-Reselect"] = "dialog"
-        response["HX-Push-Url"] = "false"
-    return response
